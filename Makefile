@@ -1,0 +1,92 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Both set up the environment first; `make help` lists the rest.
+# Needs make and Python 3.11 to 3.13, nothing else. VENV=path puts the environment elsewhere.
+
+VENV ?= .venv
+DEMO_OUT ?= demo
+PYTEST_ARGS ?=
+LOCK_ARGS ?=
+UV ?= uv
+
+SHELL := /bin/sh
+BIN := $(VENV)/bin
+RUN := "$(BIN)/python" -m
+# Make splits names at spaces; a stamp named after the checkout keeps an environment shared by two checkouts honest,
+# because the editable install points at one of them only.
+empty :=
+STAMP := $(subst $(empty) ,\ ,$(VENV))/.riskml-$(firstword $(shell printf %s "$(CURDIR)" | cksum))
+
+# One thread each: the two test workers, and the processes joblib starts, would otherwise fight over the cores.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+export MKL_NUM_THREADS ?= 1
+export NUMBA_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format models lock wheel clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1 - /p' Makefile | while IFS= read -r line; do \
+	  printf '  make %-8s %s\n' "$${line%% - *}" "$${line#* - }"; done
+
+demo: $(STAMP)  ## the whole main job on the embedded cohort, written to DEMO_OUT (demo)
+	"$(BIN)/riskml" demo --out "$(DEMO_OUT)"
+
+# A file stays on one worker, so that what its tests share (a trained bundle, a built wheel) is made once.
+test: $(STAMP)  ## every test on two workers; PYTEST_ARGS="-m 'not slow'" adds arguments
+	$(RUN) pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+
+check: $(STAMP)  ## ruff (rules and format) and mypy strict
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+
+format: $(STAMP)  ## rewrite the code as ruff wants it
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+
+models: $(STAMP)  ## retrain the shipped bundles in models/
+	"$(BIN)/python" models/rebuild.py
+
+lock:  ## renew requirements.lock with uv; LOCK_ARGS=--upgrade takes the newest versions
+	@command -v "$(UV)" >/dev/null || { echo "make lock needs uv on the PATH, or UV=path" >&2; exit 1; }
+	"$(UV)" pip compile pyproject.toml --group dev --generate-hashes --no-header --no-annotate --quiet \
+	  --python-version 3.11 --python-platform x86_64-manylinux_2_28 --output-file requirements.lock $(LOCK_ARGS)
+
+wheel: $(STAMP)  ## build the wheel into dist/
+	$(RUN) pip wheel --no-deps --no-build-isolation --wheel-dir dist .
+
+clean:  ## remove caches and builds; the environment and the demo's output stay
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find riskml tests benchmarks models -type d -name __pycache__ -prune -exec rm -rf {} +
+
+# --- the environment ----------------------------------------------------------------------------------------------
+
+# A name on the PATH proves nothing (pyenv leaves shims of versions it does not have), so each candidate is run.
+FIND_PYTHON = python=; for candidate in $(if $(PYTHON),"$(PYTHON)",python3.11 python3 python3.12 python3.13 python); do \
+	  "$$candidate" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
+	    && { python=$$candidate; break; }; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "riskml needs Python 3.11, 3.12 or 3.13 with its venv module" \
+	    "(Debian, Ubuntu: python3-venv); $(if $(PYTHON),$(PYTHON) is not that,none was found: set PYTHON=path)" >&2; exit 1; \
+	fi
+
+# The lock holds wheels for this one platform; anywhere else its hashes would refuse the right packages.
+LOCKED = import platform as p, sys; sys.exit((sys.platform, p.machine(), p.libc_ver()[0], sys.version_info[:2]) \
+	!= ("linux", "x86_64", "glibc", (3, 11)))
+
+# The stamp goes first and comes last, so an interrupted install starts again. Only a broken environment is cleared.
+$(STAMP): requirements.lock pyproject.toml
+	@rm -f "$(VENV)"/.riskml-*
+	@"$(BIN)/python" -c '' 2>/dev/null || { $(FIND_PYTHON); \
+	  clear=; [ ! -f "$(VENV)/pyvenv.cfg" ] || clear=--clear; set -ex; "$$python" -m venv $$clear "$(VENV)"; }
+	@$(RUN) pip --version >/dev/null 2>&1 || $(RUN) ensurepip
+	@if "$(BIN)/python" -c '$(LOCKED)'; then set -ex; \
+	  $(RUN) pip install --quiet --require-hashes -r requirements.lock; \
+	  $(RUN) pip install --quiet --no-deps --no-build-isolation -e .; \
+	else echo "requirements.lock serves Linux x86-64 with Python 3.11 only:" \
+	    "resolving here from the bounds in pyproject.toml, versions may differ"; set -ex; \
+	  $(RUN) pip install --quiet 'pip>=25.1'; \
+	  $(RUN) pip install --quiet -e . --group dev; \
+	fi
+	@touch "$@"
