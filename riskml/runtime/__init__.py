@@ -1,0 +1,1 @@
+"""What others embed: scoring, explaining and opening portable models with the standard library alone."""
