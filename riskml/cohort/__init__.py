@@ -1,0 +1,1 @@
+"""Files in: a cohort file becomes a typed, checked Cohort."""

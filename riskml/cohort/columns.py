@@ -1,0 +1,139 @@
+"""One column of a file -> values in the canonical unit, with its faults and notes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from riskml.cohort.column_map import ColumnMap
+from riskml.cohort.read import RawTable
+from riskml.errors import Fault, printable
+from riskml.runtime.dictionary import Dictionary, Variable
+from riskml.runtime.parsing import MISSING, CellError, Note, Reading
+
+NUMERIC = frozenset({"number", "integer", "tristate"})
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Which column of the file a variable comes from, and how it is written there."""
+
+    header: str
+    variable: Variable
+    unit: str | None
+    codes: Mapping[str, str | float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A parsed column."""
+
+    variable: Variable
+    series: pd.Series
+    below: npt.NDArray[np.bool_]
+    faults: tuple[Fault, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+def find_sources(header: Sequence[str], columns: ColumnMap, dictionary: Dictionary) -> tuple[list[Source], list[Fault]]:
+    """Find each column's variable: by the map, else by its own name; two columns never share one."""
+    found: dict[str, Source] = {}
+    faults = list(columns.absent(header))
+    for name in header:
+        mapped = columns.columns.get(name)
+        if mapped is not None:
+            source = Source(name, dictionary[mapped.name], mapped.unit, mapped.codes)
+        elif (hit := dictionary.find(name)) is not None:
+            source = Source(name, *hit)
+        elif name in columns.ignored:
+            continue
+        else:
+            faults.append(_unknown_column(name, dictionary))
+            continue
+        variable = source.variable.name
+        if name in columns.ignored:
+            if variable == "data_origin":
+                remedy = "map it: leaving it out could pass simulated patients off as real ones"
+                faults.append(Fault(None, name, "the origin of the rows cannot be ignored", None, remedy))
+        elif variable in found or variable in columns.constants:
+            other = found[variable].header if variable in found else f"{columns.name} [constants]"
+            remedy = "keep one and list the other under [ignore] in a --columns file"
+            faults.append(Fault(None, name, f"one column may mean {variable}", f"also {other}", remedy))
+        else:
+            found[variable] = source
+    if not found and not faults:
+        faults.append(Fault(None, None, "a cohort needs a column of the dictionary", None, "see riskml features"))
+    return list(found.values()), faults
+
+
+def _unknown_column(name: str, dictionary: Dictionary) -> Fault:
+    remedy = (
+        f"rename it (the nearest known name is {dictionary.nearest(name)}), "
+        "map it or list it under [ignore] in a --columns file"
+    )
+    return Fault(None, name, "must be a variable of the dictionary", None, remedy)
+
+
+def parse_column(table: RawTable, source: Source, dictionary: Dictionary) -> Column:
+    """Read each distinct text of a column once."""
+    index, texts = pd.factorize(table.cells[source.header])
+    readings: list[Reading] = []
+    refused: dict[int, CellError] = {}
+    for code, text in enumerate(texts.tolist()):
+        meant = source.codes.get(text.strip().casefold(), text) if source.codes else text
+        try:
+            reading = dictionary.read(source.variable, meant, source.unit)
+        except CellError as error:
+            reading, refused[code] = MISSING, error
+        readings.append(reading)
+    return Column(
+        variable=source.variable,
+        series=_series(source.variable, readings, index),
+        below=np.array([reading.below is not None for reading in readings], dtype=bool)[index],
+        faults=tuple(_cell_faults(source, index, refused, table.row_numbers)) if refused else (),
+        notes=tuple(_column_notes(source, index, readings)),
+    )
+
+
+def _series(variable: Variable, readings: Sequence[Reading], index: npt.NDArray[np.intp]) -> pd.Series:
+    values = [reading.value for reading in readings]
+    if variable.kind in NUMERIC:
+        return pd.Series(np.array(values, dtype=np.float64)[index])
+    texts = np.empty(len(values), dtype=object)
+    texts[:] = values
+    return pd.Series(texts[index], dtype=object)
+
+
+def constant_column(dictionary: Dictionary, name: str, value: str | float, n_rows: int) -> Column:
+    """Give every row the same value of the column map."""
+    variable = dictionary[name]
+    reading = dictionary.read(variable, value)
+    index = np.zeros(n_rows, dtype=np.intp)
+    return Column(variable, _series(variable, [reading], index), np.full(n_rows, reading.below is not None))
+
+
+def _cell_faults(
+    source: Source, index: npt.NDArray[np.intp], refused: Mapping[int, CellError], row_numbers: npt.NDArray[np.int64]
+) -> Iterator[Fault]:
+    hidden = source.variable.kind == "identifier"
+    for position in np.flatnonzero(np.isin(index, list(refused))):
+        error = refused[int(index[position])]
+        value = None if hidden else error.value
+        yield Fault(int(row_numbers[position]), source.header, error.rule, value, error.remedy)
+
+
+def _column_notes(source: Source, index: npt.NDArray[np.intp], readings: Sequence[Reading]) -> Iterator[Note]:
+    """One note for each reason, with how many cells it concerns and the first of them as an example."""
+    counts = np.bincount(index, minlength=len(readings))
+    seen: dict[str, tuple[int, str]] = {}
+    for reading, count in zip(readings, counts, strict=True):
+        for note in reading.notes:
+            so_far, example = seen.get(note.code, (0, note.message))
+            seen[note.code] = (so_far + int(count), example)
+    for code, (count, example) in seen.items():
+        cells = "1 cell" if count == 1 else f"{count:,} cells, for example"
+        yield Note(code, f"column {printable(source.header, 80)}, {cells}: {example}")
