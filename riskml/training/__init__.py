@@ -1,0 +1,1 @@
+"""Recipes, learners, honest evaluation and training."""
