@@ -1,0 +1,1 @@
+"""Performance measures as pure functions of arrays."""

@@ -1,0 +1,383 @@
+"""Kaplan-Meier, concordance, IPCW Brier score and calibration of survival predictions, right-censored.
+
+``time`` (any one unit) and ``event`` (bool; False = censored) have shape ``(n_patients,)``. ``entry``, where offered,
+is when observation of a patient began (left truncation): at risk at t are those with entry < t <= time. Events come
+before censorings of the same time. What the follow-up cannot answer is nan, never an exception.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from riskml.training.metrics.binary import NO_SPREAD, BoolArray, FloatArray, Objective, maximise
+from riskml.training.metrics.intervals import Interval
+
+IntArray = NDArray[np.int64]
+NAN = float("nan")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KaplanMeier:
+    """A Kaplan-Meier curve at every distinct time of exit, with Greenwood's standard error.
+
+    Attributes
+    ----------
+    times : float array of shape (n_times,)
+        Distinct times of event or censoring, ascending; the last is the end of follow-up.
+    survival, at_risk, se : float arrays of shape (n_times,)
+        S(t), the number (or weight) at risk just before t, and the standard error of S(t), nan once S is 0.
+    """
+
+    times: FloatArray
+    survival: FloatArray
+    at_risk: FloatArray
+    se: FloatArray
+
+    @overload
+    def at(self, t: float) -> float: ...
+    @overload
+    def at(self, t: FloatArray) -> FloatArray: ...
+    def at(self, t: float | FloatArray) -> float | FloatArray:
+        """S(t): right-continuous, 1 before the first time, nan beyond the follow-up unless S has reached 0."""
+        values = self._step(self.survival, 1.0, np.asarray(t, dtype=float))
+        return float(values) if values.ndim == 0 else values
+
+    def interval(self, t: float, level: float = 0.95) -> Interval:
+        r"""Log-log interval of S(t): :math:`S^{\exp(\pm z \, se / (S \log S))}`; nan ends where S is 0 or 1.
+
+        References
+        ----------
+        Kalbfleisch JD, Prentice RL. The Statistical Analysis of Failure Time Data. 2nd ed. Wiley 2002, section 1.4.
+        """
+        survival = self.at(t)
+        if not 0 < survival < 1:
+            return Interval(survival, NAN, NAN, level, "not estimable: S is 0 or 1, or beyond the follow-up")
+        error = float(self._step(self.se, 0.0, np.asarray(t, dtype=float)))
+        factor = np.exp(ndtri((1 + level) / 2) * error / (survival * -np.log(survival)))
+        return Interval(survival, float(survival**factor), float(survival ** (1 / factor)), level, "Greenwood, log-log")
+
+    def _step(self, heights: FloatArray, first: float, t: FloatArray) -> FloatArray:
+        if not self.times.size:
+            return np.full(t.shape, NAN)
+        values = np.append(first, heights)[np.searchsorted(self.times, t, side="right")]
+        return np.where((t > self.times[-1]) & (self.survival[-1] > 0), NAN, values)
+
+
+def kaplan_meier(
+    time: FloatArray, event: BoolArray, entry: FloatArray | None = None, weights: FloatArray | None = None
+) -> KaplanMeier:
+    r"""Kaplan-Meier estimate :math:`S(t) = \prod_{s \le t} (1 - d_s / n_s)` with Greenwood's variance.
+
+    Parameters
+    ----------
+    time, event, entry
+        See the module's first lines. With late entries an early risk set can be so small that S reaches 0 there and
+        stays: condition on a later start then.
+    weights : float array of shape (n_patients,), optional
+        How many patients a row stands for (frequency weights, 0 or more); Greenwood's variance takes them as counts.
+
+    Returns
+    -------
+    KaplanMeier
+        With empty arrays for an empty table.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, a number is not finite, a weight is negative or an entry is not before its exit.
+
+    References
+    ----------
+    Kaplan EL, Meier P. Nonparametric estimation from incomplete observations. JASA 1958;53:457-481.
+    Greenwood M. The natural duration of cancer. HMSO 1926.
+
+    Examples
+    --------
+    >>> kaplan_meier(np.array([10.0, 15.0, 20.0, 30.0]), np.array([True, False, True, False])).at(20.0)
+    0.375
+    """
+    time, event, entry = _checked(time, event, entry)
+    weights = np.ones(time.size) if weights is None else np.asarray(weights, dtype=float)
+    if weights.shape != time.shape or not (np.isfinite(weights) & (weights >= 0)).all():
+        raise ValueError("weights must be finite, 0 or more, and one for each patient")
+    kept = weights > 0
+    times, at_risk, events, _ = _counts(time[kept], event[kept], None if entry is None else entry[kept], weights[kept])
+    survival = np.asarray(np.cumprod(np.maximum(1 - events / at_risk, 0)), dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):  # where nobody is left: 0 * inf, reported as nan
+        se = survival * np.sqrt(np.cumsum(events / (at_risk * np.maximum(at_risk - events, 0)), dtype=float))
+    return KaplanMeier(times, survival, at_risk, se)
+
+
+def harrell_c(time: FloatArray, event: BoolArray, risk: FloatArray, entry: FloatArray | None = None) -> float:
+    """Harrell's concordance: among comparable pairs, how often the earlier event had the higher risk (ties 1/2).
+
+    A pair is comparable if one had the event while the other was at risk and went on longer without it, a censoring
+    at the same time counting as longer. Pairs of events at one time do not count.
+
+    Parameters
+    ----------
+    time, event, entry
+        See the module's first lines.
+    risk : float array of shape (n_patients,)
+        Predicted risk, or any score that grows with it.
+
+    Returns
+    -------
+    float
+        In [0, 1]; nan where no pair is comparable.
+
+    References
+    ----------
+    Harrell FE, Califf RM, Pryor DB, Lee KL, Rosati RA. Evaluating the yield of medical tests. JAMA 1982;247:2543-2546.
+    """
+    time, event, entry = _checked(time, event, entry)
+    lower, higher, pairs = _risk_set_pairs(time, event, _column("risk", risk, time.size), entry, tied_events=False)
+    return (lower + (pairs - lower - higher) / 2) / pairs if pairs else NAN
+
+
+def ipcw_brier(time: FloatArray, event: BoolArray, survival_at: FloatArray | float, horizon: float) -> float:
+    r"""Brier score of survival at a horizon h, weighted by the inverse probability of not being censored (IPCW).
+
+    Events by h get weight :math:`1 / G(T-)`, patients event-free at h :math:`1 / G(h-)`, those censored before h none,
+    G being the Kaplan-Meier curve of the censoring. Patients censored exactly at h (administratively) are event-free
+    at h; with nobody censored at h this is the usual :math:`1 / G(h)`. Assumes that censoring depends neither on the
+    event nor on the predictors; not for left-truncated data.
+
+    Parameters
+    ----------
+    time, event
+        See the module's first lines.
+    survival_at : float or float array of shape (n_patients,)
+        Predicted probability of being event-free at ``horizon``.
+    horizon : float
+        In the unit of ``time``.
+
+    Returns
+    -------
+    float
+        0 is perfect; nan where the horizon is beyond the follow-up.
+
+    References
+    ----------
+    Graf E, Schmoor C, Sauerbrei W, Schumacher M. Assessment and comparison of prognostic classification schemes for
+    survival data. Stat Med 1999;18:2529-2545.
+    """
+    time, event, _ = _checked(time, event, None)
+    survival_at = _column("survival_at", survival_at, time.size)
+    if np.isnan(kaplan_meier(time, event).at(horizon)):
+        return NAN
+    times, at_risk, events, censored = _counts(time, event, None, np.ones(time.size))
+    # Events leave before the censorings of their day; where none remain, none is censored either.
+    uncensored = np.append(1.0, np.cumprod(1 - censored / np.maximum(at_risk - events, 1)))
+    before_exit = uncensored[np.searchsorted(times, np.minimum(time, horizon), side="left")]
+    known = event | (time >= horizon)
+    event_free = (time > horizon) | ((time == horizon) & ~event)
+    return float(np.sum((event_free - survival_at)[known] ** 2 / before_exit[known]) / time.size)
+
+
+def ipa(
+    time: FloatArray,
+    event: BoolArray,
+    survival_at: FloatArray | float,
+    horizon: float,
+    reference: FloatArray | float | None = None,
+) -> float:
+    """Index of prediction accuracy at a horizon: 1 - Brier(model) / Brier(comparator); negative if worse than that.
+
+    Parameters
+    ----------
+    time, event, survival_at, horizon
+        As for `ipcw_brier`.
+    reference : float or float array of shape (n_patients,), optional
+        The comparator's survival at ``horizon``; give each patient's out-of-fold Kaplan-Meier estimate to compare with
+        out-of-fold predictions. Kaplan-Meier of these patients if not given.
+
+    Returns
+    -------
+    float
+        nan where the horizon is beyond the follow-up or the comparator is never wrong.
+
+    References
+    ----------
+    Kattan MW, Gerds TA. The index of prediction accuracy. Diagn Progn Res 2018;2:7.
+    """
+    model = ipcw_brier(time, event, survival_at, horizon)
+    if np.isnan(model):
+        return NAN
+    if reference is None:
+        reference = kaplan_meier(time, event).at(horizon)
+    comparator = ipcw_brier(time, event, reference, horizon)
+    return 1 - model / comparator if comparator > 0 else NAN
+
+
+def calibration_slope(
+    time: FloatArray, event: BoolArray, log_risk: FloatArray, entry: FloatArray | None = None
+) -> float:
+    """Slope of a Cox model (Efron's ties) whose only covariate is the predicted log hazard ratio; 1 if calibrated.
+
+    Parameters
+    ----------
+    time, event, entry
+        See the module's first lines.
+    log_risk : float array of shape (n_patients,)
+        Linear predictor of a proportional-hazards model, or log(-log S(h)) of any model.
+
+    Returns
+    -------
+    float
+        nan where no finite maximum exists: unless some event had a patient of lower and some event one of higher
+        ``log_risk`` at risk with it.
+
+    References
+    ----------
+    van Houwelingen HC. Validation, calibration, revision and combination of prognostic survival models.
+    Stat Med 2000;19:3401-3415.
+    Efron B. The efficiency of Cox's likelihood function for censored data. JASA 1977;72:557-565.
+    """
+    time, event, entry = _checked(time, event, entry)
+    log_risk = _column("log_risk", log_risk, time.size)
+    if not time.size or np.ptp(log_risk) < NO_SPREAD:
+        return NAN
+    lower, higher, _ = _risk_set_pairs(time, event, log_risk, entry, tied_events=True)
+    if not (lower and higher):
+        return NAN
+    scale = log_risk.std()
+    objective = _efron(time, event, (log_risk - log_risk.mean()) / scale, entry)
+    return float(maximise(objective, np.zeros(1))[0] / scale)
+
+
+def observed_expected_at(
+    time: FloatArray,
+    event: BoolArray,
+    survival_at: FloatArray | float,
+    horizon: float,
+    entry: FloatArray | None = None,
+) -> float:
+    """Observed risk by a horizon, 1 - Kaplan-Meier, over the mean predicted risk, mean(1 - ``survival_at``).
+
+    Parameters
+    ----------
+    time, event, survival_at, horizon
+        As for `ipcw_brier`.
+    entry
+        See the module's first lines.
+
+    Returns
+    -------
+    float
+        nan where the horizon is beyond the follow-up or no risk was predicted.
+
+    References
+    ----------
+    Steyerberg EW. Clinical Prediction Models. 2nd ed. Springer 2019, chapter 15.
+    McLernon DJ, et al. Assessing performance and clinical usefulness in prediction models with survival outcomes.
+    Ann Intern Med 2023;176:105-114.
+    """
+    observed = 1 - kaplan_meier(time, event, entry).at(horizon)
+    if np.isnan(observed):
+        return NAN
+    expected = 1 - np.mean(_column("survival_at", survival_at, len(time)))
+    return float(observed / expected) if expected > 0 else NAN
+
+
+def _counts(
+    time: FloatArray, event: BoolArray, entry: FloatArray | None, weights: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Give the distinct times, and at each the weight at risk just before it, of its events and of its censorings."""
+    times, code = np.unique(time, return_inverse=True)
+    exits, events = _totals(code, weights, times.size), _totals(code[event], weights[event], times.size)
+    return times, _at_risk(times, code, entry, weights), events, np.maximum(exits - events, 0)
+
+
+def _at_risk(times: FloatArray, code: IntArray, entry: FloatArray | None, weights: FloatArray) -> FloatArray:
+    """Sum of ``weights`` over entry < t <= exit at each of ``times``, where a patient's exit is ``times[code]``."""
+    still = np.cumsum(_totals(code, weights, times.size)[::-1])[::-1]
+    if entry is None:
+        return still
+    not_after_entry = np.searchsorted(times, entry, side="right")
+    to_come = _totals(not_after_entry, weights, times.size + 1)
+    return still - np.cumsum(to_come[::-1])[::-1][1:]
+
+
+def _totals(code: IntArray, values: FloatArray, size: int) -> FloatArray:
+    return np.asarray(np.bincount(code, values, minlength=size), dtype=float)
+
+
+def _efron(time: FloatArray, event: BoolArray, x: FloatArray, entry: FloatArray | None) -> Objective:
+    """Log partial likelihood of one covariate with derivatives."""
+    times, code = np.unique(time, return_inverse=True)
+    own = np.sort(code[event])  # the time of each event; the k-th of d tied ones counts the d with weight 1 - k / d
+    tied = np.bincount(own, minlength=times.size)
+    discount = (np.arange(own.size) - np.searchsorted(own, own)) / tied[own]
+
+    def objective(beta: FloatArray) -> tuple[float, FloatArray, FloatArray]:
+        exponent = beta[0] * x
+        hazard = np.exp(exponent - exponent.max())
+        sums = []
+        for moment in (hazard, hazard * x, hazard * x * x):
+            of_events = _totals(code[event], moment[event], times.size)
+            sums.append(_at_risk(times, code, entry, moment)[own] - discount * of_events[own])
+        mean = sums[1] / sums[0]
+        value = np.sum(exponent[event] - exponent.max()) - np.sum(np.log(sums[0]))
+        return float(value), np.array([x[event].sum() - mean.sum()]), np.array([[np.sum(sums[2] / sums[0] - mean**2)]])
+
+    return objective
+
+
+def _risk_set_pairs(
+    time: FloatArray, event: BoolArray, risk: FloatArray, entry: FloatArray | None, *, tied_events: bool
+) -> tuple[int, int, int]:
+    """Pairs of an event and a patient at risk with it: how many of the latter have lower risk, higher risk, in all.
+
+    ``tied_events`` says whether events at the same time (and the event itself) are at risk with it.
+    """
+    instants = time if entry is None else np.concatenate([time, entry])
+    distinct = np.unique(instants)
+    exit_key = 2 * np.searchsorted(distinct, time)
+    of_event = exit_key[event]
+    later = exit_key + (1 if tied_events else ~event)
+    counts = _dominance(of_event, risk[event], later, risk)
+    if entry is not None:  # those who enter at the event or after it go on longer too, but were not at risk with it
+        counts = counts - _dominance(of_event, risk[event], 2 * np.searchsorted(distinct, entry) + 1, risk)
+    return int(counts[0]), int(counts[1]), int(counts[2])
+
+
+def _dominance(key: IntArray, risk: FloatArray, other_key: IntArray, other_risk: FloatArray) -> IntArray:
+    """Over pairs with ``other_key`` > ``key``: how many have a lower, and a higher, ``other_risk``, and how many pairs.
+
+    All pairs, a block that fits the cache at a time: up to some 5,000 patients nothing in numpy is faster.
+    """
+    counts = np.zeros(3, dtype=np.int64)
+    block = max(1, 2**18 // max(1, other_key.size))
+    for start in range(0, key.size, block):
+        own_risk = risk[start : start + block, None]
+        later = other_key > key[start : start + block, None]
+        lower, higher = later & (other_risk < own_risk), later & (other_risk > own_risk)
+        counts += [np.count_nonzero(lower), np.count_nonzero(higher), np.count_nonzero(later)]
+    return counts
+
+
+def _checked(
+    time: FloatArray, event: BoolArray, entry: FloatArray | None
+) -> tuple[FloatArray, BoolArray, FloatArray | None]:
+    """All as arrays of one length; slips of the caller are refused."""
+    event = np.asarray(event, dtype=bool)
+    time = _column("time", time, event.size)
+    if entry is None:
+        return time, event, None
+    entry = _column("entry", entry, event.size)
+    if (entry >= time).any():
+        raise ValueError(f"entry must be before the time of exit, got {np.count_nonzero(entry >= time)} that are not")
+    return time, event, entry
+
+
+def _column(name: str, values: FloatArray | float, size: int) -> FloatArray:
+    column = np.asarray(values, dtype=float)
+    if column.shape not in ((), (size,)) or not np.isfinite(column).all():
+        raise ValueError(f"{name} must hold {size} finite numbers, got shape {column.shape}")
+    return np.broadcast_to(column, (size,))
