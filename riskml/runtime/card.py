@@ -1,0 +1,131 @@
+"""The model card: a manifest in the order of a model facts label (Sendak et al., npj Digit Med 2020;3:41)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+TYPE_CHECKING = False  # see riskml.record
+if TYPE_CHECKING:
+    from typing import Any
+
+_METRICS = {
+    "auc": "AUC (discrimination; 0.5 is chance)",
+    "c_index": "Harrell C (discrimination; 0.5 is chance)",
+    "brier": "Brier score (squared error)",
+    "scaled_brier": "Scaled Brier (1 is perfect, 0 the comparator)",
+    "ipa": "Index of prediction accuracy (1 is perfect, 0 the comparator)",
+    "calibration_slope": "Calibration slope (1 is ideal; below 1 is too extreme)",
+    "observed_expected": "Observed / expected (1 is ideal)",
+}
+SYNTHETIC = "SYNTHETIC: trained on simulated data. It demonstrates the software and says nothing about any patient."
+RESEARCH = "For research. Not a medical device; not for decisions about any person."
+
+
+def metric_label(name: str) -> str:
+    """What a metric is called on cards and in reports."""
+    return _METRICS[name]
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A metric as text; what could not be estimated says so."""
+    return "not estimable" if value is None else f"{value:.{digits}f}"
+
+
+def interval_text(metric: Mapping[str, Any], digits: int = 3) -> str:
+    """``"0.72 (0.60 to 0.81)"`` from an interval's fields."""
+    if metric["value"] is None:
+        return "not estimable"
+    if metric["low"] is None:
+        return f"{number(metric['value'], digits)} (interval not estimable)"
+    return f"{number(metric['value'], digits)} ({number(metric['low'], digits)} to {number(metric['high'], digits)})"
+
+
+def card(manifest: Mapping[str, Any]) -> str:
+    """The card of a bundle as Markdown."""
+    return "\n".join(_lines(manifest)).rstrip() + "\n"
+
+
+def _lines(manifest: Mapping[str, Any]) -> Iterator[str]:
+    yield f"# {manifest['label']} (`{manifest['name']}`, version {manifest['version']})"
+    yield ""
+    if manifest["synthetic"]:
+        yield f"**{SYNTHETIC}**"
+        yield ""
+    yield f"**{RESEARCH}**"
+    yield ""
+    yield "## Use"
+    yield ""
+    yield manifest["intended_use"]
+    yield ""
+    yield "Not for:"
+    yield ""
+    yield from (f"- {item}" for item in manifest["not_for"])
+    yield ""
+    yield from _model_lines(manifest)
+    yield from _data_lines(manifest)
+    yield from _performance_lines(manifest)
+    yield "## Missing inputs and explanations"
+    yield ""
+    background = manifest["background"]
+    yield (
+        f"A missing input is averaged over {background['prototypes']} prototypes, each a microaggregate of at least "
+        f"{background['smallest_group']} training patients; no patient row is in this bundle. "
+        "Explanations are exact Shapley values against the same prototypes, and a missing input has effect zero."
+    )
+    yield ""
+    yield "## Version"
+    yield ""
+    yield "; ".join(f"{name} {version}" for name, version in manifest["versions"].items())
+
+
+def _model_lines(manifest: Mapping[str, Any]) -> Iterator[str]:
+    outcome = manifest["outcome"]
+    yield "## Outcome and inputs"
+    yield ""
+    yield f"{outcome['definition']} Predicted at: {manifest['landmark'].replace('_', ' ')}."
+    if manifest["horizons_months"]:
+        yield f"Reported at {', '.join(f'{h:g}' for h in manifest['horizons_months'])} months."
+    yield ""
+    yield "| predictor | inputs | why (fixed before the data were seen) |"
+    yield "|---|---|---|"
+    yield from (f"| {p['name']} | {', '.join(p['inputs'])} | {p['why']} |" for p in manifest["predictors"])
+    yield ""
+
+
+def _data_lines(manifest: Mapping[str, Any]) -> Iterator[str]:
+    training = manifest["training"]
+    per = training["n_events"] / max(1, len(manifest["predictors"]))
+    yield "## Training data"
+    yield ""
+    courses = "" if training["n_rows"] == training["n_patients"] else f" ({training['n_rows']} courses)"
+    yield f"{training['n_patients']} patients{courses}, {training['n_events']} events, {per:.1f} events per predictor."
+    yield ""
+    yield from (f"- left out: {item['reason']}: {item['count']}" for item in training["left_out"])
+    missing = [f"{name} {100 * share:.0f} %" for name, share in training["missing_share"].items() if share > 0]
+    yield f"- missing: {', '.join(missing) or 'nothing'}"
+    yield ""
+
+
+def _performance_lines(manifest: Mapping[str, Any]) -> Iterator[str]:
+    evaluation = manifest["evaluation"]
+    yield "## Performance"
+    yield ""
+    if evaluation is None:
+        yield f"Not evaluated: {manifest['verdict']}."
+        yield ""
+        return
+    plan, at = evaluation["plan"], evaluation["horizon_months"]
+    when = f", judged at {at:g} months" if at else ""
+    yield f"{plan['repeats']} x {plan['folds']}-fold {plan['method'].removeprefix('repeated ')}{when}."
+    yield ""
+    yield "| measure | estimate (95 % interval) |"
+    yield "|---|---|"
+    yield from (f"| {metric_label(name)} | {interval_text(metric)} |" for name, metric in evaluation["metrics"].items())
+    comparator = evaluation["comparator"]
+    yield f"| Brier score of the comparator ({comparator['name']}) | {number(comparator['brier'])} |"
+    yield ""
+    yield f"Verdict: {'' if manifest['usable_signal'] else 'no usable signal. '}{manifest['verdict']}."
+    if evaluation["folds_not_estimable"]:
+        name = next(iter(evaluation["metrics"]))
+        yield f"{evaluation['folds_not_estimable']} test folds held one class only and are outside the mean of {name}."
+    yield ""

@@ -1,0 +1,130 @@
+"""One patient as a door hands it over: strict JSON, one row of CSV, or NAME=VALUE pairs -> raw values by name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from riskml.errors import DataError, Fault, UsageError
+
+TYPE_CHECKING = False  # see riskml.record
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+# A patient is a few dozen numbers; anything larger is a mistake and is refused before it is parsed.
+MAX_BYTES = 1_000_000
+
+
+def patient_from_json(text: str | bytes) -> dict[str, Any]:
+    """Parse a patient's JSON object without the leniency of ``json.loads``.
+
+    Raises
+    ------
+    DataError
+        For text that is too long, not UTF-8, not JSON or not an object; for NaN and infinities, numbers beyond a
+        double, and a key that stands twice.
+    """
+    if len(text) > MAX_BYTES:
+        raise _refused(None, "must be at most 1 MB", f"{len(text):,} bytes", "give one patient as one JSON object")
+    try:
+        decoded = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+        patient = json.loads(decoded, object_pairs_hook=_pairs, parse_constant=_constant)
+    except UnicodeDecodeError:
+        raise _refused(None, "must be UTF-8 text", None, "save the file as UTF-8") from None
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}: {error.msg}"
+        raise _refused(None, "must be JSON", None, f"mend {place}") from None
+    except RecursionError:
+        raise _refused(None, "must not be nested so deeply", None, "give one flat JSON object") from None
+    except ValueError:  # int() refuses numbers of thousands of digits
+        raise _refused(None, "must hold numbers of a sensible length", None, "shorten the number") from None
+    if not isinstance(patient, dict):
+        raise _refused(
+            None, "must be one JSON object of names and values", type(patient).__name__, "write {'age': '6 a', ...}"
+        )
+    return patient
+
+
+def patient_from_csv(text: str) -> dict[str, Any]:
+    """The single data row of a CSV text, by its header.
+
+    Raises
+    ------
+    DataError
+        If there is not exactly one data row, or the row and the header differ in length.
+    """
+    import csv  # only this door needs it
+
+    if len(text) > MAX_BYTES:
+        raise _refused(None, "must be at most 1 MB", f"{len(text):,} characters", "give one header and one row")
+    try:
+        rows = [row for row in csv.reader(text.removeprefix("\ufeff").splitlines(), strict=True) if row]
+    except csv.Error as error:
+        raise _refused(None, "must be CSV", None, f"mend it: {error}") from None
+    if len(rows) != 2 or len(rows[0]) != len(rows[1]):
+        found = f"{len(rows)} rows of {sorted({len(row) for row in rows})[:3]} cells"
+        raise _refused(None, "must be one header and one row of equal length", found, "use riskml score for a table")
+    if len(set(rows[0])) != len(rows[0]):
+        raise _refused(None, "must name each column once", None, "rename the repeated column")
+    return dict(zip(rows[0], rows[1], strict=True))
+
+
+def read_patient(source: str, standard_input: Any = None) -> dict[str, Any]:
+    """A patient from a file (``.json``, or ``.csv`` with one row) or, for ``-``, from standard input (JSON).
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be opened.
+    DataError
+        If its content is refused.
+    """
+    if source == "-":
+        return patient_from_json(standard_input.read(MAX_BYTES + 1))
+    try:
+        with open(source, "rb") as file:  # noqa: PTH123 - pathlib costs more than reading the file
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"cannot read the patient file {source!r}: {error.strerror}") from None
+    if not source.casefold().endswith(".csv"):
+        return patient_from_json(content)
+    try:
+        return patient_from_csv(content.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise _refused(None, "must be UTF-8 text", None, "save the file as UTF-8") from None
+
+
+def with_settings(patient: dict[str, Any], settings: Iterable[str]) -> dict[str, Any]:
+    """The patient with ``NAME=VALUE`` pairs put in, later ones winning.
+
+    Raises
+    ------
+    UsageError
+        If a pair has no ``=`` or no name.
+    """
+    changed = dict(patient)
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals or not name.strip():
+            raise UsageError(f"--set takes NAME=VALUE, got {setting!r}")
+        changed[name.strip()] = text.strip()
+    return changed
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    keys = [key for key, _ in pairs]
+    twice = sorted({key for key in keys if keys.count(key) > 1}) if len(set(keys)) != len(keys) else []
+    if twice:
+        raise DataError(
+            "the patient was refused",
+            [Fault(None, key, "must be given once", None, "keep one of them") for key in twice],
+        )
+    return dict(pairs)
+
+
+def _constant(name: str) -> NoReturn:
+    raise _refused(None, "must hold finite numbers", name, "use null where a value is not known")
+
+
+def _refused(column: str | None, rule: str, value: str | None, remedy: str) -> DataError:
+    return DataError("the patient was refused", [Fault(None, column, rule, value, remedy)])
