@@ -1,0 +1,113 @@
+"""Grouped calibration and the distribution of predicted risk, as arrays a report can draw without seeing a patient."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+from riskml.training.metrics.survival import kaplan_meier
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+# Groups of fewer patients say nothing, and could say too much about somebody.
+LEAST_GROUP = 10
+MOST_GROUPS = 5
+# Cells below this are not shown in anything meant for sharing.
+SMALLEST_CELL = 5
+QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationCurve:
+    """Mean predicted risk and observed risk in groups of equal size, the observed with a 95 % interval.
+
+    Observed risk is a proportion with Wilson's interval, or 1 - Kaplan-Meier at the horizon with a log-log interval.
+    """
+
+    predicted: tuple[float, ...]
+    observed: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    patients: tuple[int, ...]
+
+    def as_dict(self) -> Mapping[str, Any]:
+        """Plain lists."""
+        return {name: list(values) for name, values in asdict(self).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class RiskDistribution:
+    """Quantiles of predicted risk for those with and without the event (by the horizon; censored before it left out).
+
+    ``probabilities`` are those of the quantiles; a group of fewer than five patients has none.
+    """
+
+    probabilities: tuple[float, ...]
+    with_event: tuple[float, ...]
+    without_event: tuple[float, ...]
+    n_with: int
+    n_without: int
+
+    def as_dict(self) -> Mapping[str, Any]:
+        """Plain lists."""
+        return {name: list(values) if isinstance(values, tuple) else values for name, values in asdict(self).items()}
+
+
+def calibration_curve(
+    risk: FloatArray, event: BoolArray, time: FloatArray | None, horizon: float | None
+) -> CalibrationCurve:
+    """Group rows by predicted risk and set prediction against observation.
+
+    Parameters
+    ----------
+    risk : float array of shape (n_rows,)
+        Predicted risk (by ``horizon`` where ``time`` is given).
+    event : bool array of shape (n_rows,)
+    time : float array of shape (n_rows,) or None
+    horizon : float or None
+    """
+    n_groups = int(np.clip(len(risk) // LEAST_GROUP, 1, MOST_GROUPS))
+    groups = np.array_split(np.argsort(risk, kind="stable"), n_groups)
+    points = [_point(event[g], None if time is None else time[g], horizon) for g in groups]
+    return CalibrationCurve(
+        predicted=tuple(float(risk[g].mean()) for g in groups),
+        observed=tuple(p[0] for p in points),
+        low=tuple(p[1] for p in points),
+        high=tuple(p[2] for p in points),
+        patients=tuple(len(g) for g in groups),
+    )
+
+
+def _point(event: BoolArray, time: FloatArray | None, horizon: float | None) -> tuple[float, float, float]:
+    if time is None or horizon is None:
+        interval = binomtest(int(event.sum()), len(event)).proportion_ci(0.95, method="wilson")
+        return float(event.mean()), float(interval.low), float(interval.high)
+    curve = kaplan_meier(time, event)
+    bounds = curve.interval(horizon, 0.95)
+    survival = float(curve.at(horizon))
+    if survival in (0.0, 1.0) or not np.isfinite(bounds.low):
+        # No event, or nothing but events, has no log-log interval: Wilson's for those at risk is the honest width.
+        at_risk = max(1, int((time >= horizon).sum()) if survival == 1.0 else len(time))
+        wilson = binomtest(round((1 - survival) * at_risk), at_risk).proportion_ci(0.95, method="wilson")
+        return 1 - survival, float(wilson.low), float(wilson.high)
+    return 1 - survival, 1 - bounds.high, 1 - bounds.low
+
+
+def risk_distribution(
+    risk: FloatArray, event: BoolArray, time: FloatArray | None, horizon: float | None
+) -> RiskDistribution:
+    """Quantiles of predicted risk by what happened; arguments as for :func:`calibration_curve`."""
+    if time is None or horizon is None:
+        happened, clear = event, ~event
+    else:
+        happened, clear = event & (time <= horizon), time > horizon
+    groups = [
+        tuple(np.quantile(risk[chosen], QUANTILES).tolist()) if chosen.sum() >= SMALLEST_CELL else ()
+        for chosen in (happened, clear)
+    ]
+    return RiskDistribution(QUANTILES, groups[0], groups[1], int(happened.sum()), int(clear.sum()))

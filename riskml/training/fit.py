@@ -1,0 +1,169 @@
+"""Recipe + rows -> fitted pipeline -> portable model: the step that evaluation, bootstrap and training share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+
+from riskml.cohort.cohort import Cohort
+from riskml.cohort.outcomes import Target, build_target
+from riskml.errors import DataError, Fault, NotEstimableError
+from riskml.runtime.model import Member, PortableModel
+from riskml.training.background import Background, numeric_limits, prototypes
+from riskml.training.learners.table import LEARNERS
+from riskml.training.metrics.survival import kaplan_meier
+from riskml.training.recipe import Recipe
+from riskml.training.transform import DesignMatrix
+
+# Fewer patients with (or without) the outcome cannot even be dealt into five folds.
+LEAST_EVENTS = 5
+# Survival is reported as far as this share of the cohort, and this many patients, are still under observation.
+LEAST_AT_RISK_SHARE = 0.1
+LEAST_AT_RISK = 10
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSet:
+    """The rows of a cohort that a recipe learns from.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        One column per input of the recipe.
+    event : bool array
+    time : float array of months, or None for a binary outcome
+    patient : int array
+        Code of the patient of each row.
+    flow : tuple of (reason, count)
+        Every row that was left out, by reason.
+    grid : tuple of float
+        Months on which a survival baseline is kept; empty for a binary outcome.
+    """
+
+    frame: Any
+    event: NDArray[np.bool_]
+    time: NDArray[np.float64] | None
+    patient: NDArray[np.intp]
+    flow: tuple[tuple[str, int], ...]
+    grid: tuple[float, ...]
+
+    @property
+    def n_patients(self) -> int:
+        """Number of different patients."""
+        return len(np.unique(self.patient))
+
+    @property
+    def n_events(self) -> int:
+        """Number of rows with the outcome."""
+        return int(self.event.sum())
+
+    def take(self, rows: NDArray[np.intp]) -> TrainingSet:
+        """The same set restricted to (or resampled to) ``rows``."""
+        time = None if self.time is None else self.time[rows]
+        frame = self.frame.iloc[rows]
+        return TrainingSet(frame, self.event[rows], time, self.patient[rows], self.flow, self.grid)
+
+
+def training_set(recipe: Recipe, cohort: Cohort) -> TrainingSet:
+    """The rows, inputs and outcome that ``recipe`` needs from ``cohort``.
+
+    Raises
+    ------
+    DataError
+        If the cohort lacks an input column.
+    NotEstimableError
+        If fewer than five patients have, or lack, the outcome, or follow-up ends before the horizon to be judged.
+    """
+    absent = [name for name in recipe.inputs if name not in cohort.frame]
+    if absent:
+        remedy = "add the column (empty cells are allowed), or map it with --columns"
+        raise DataError(
+            f"the cohort cannot train {recipe.name}",
+            [Fault(None, n, "must be a column of the cohort", None, remedy) for n in absent],
+        )
+    target = build_target(cohort, recipe.outcome)
+    _check_events(recipe, target)
+    frame = cohort.frame.iloc[target.rows][list(recipe.inputs)].reset_index(drop=True)
+    grid = _grid(recipe, target)
+    return TrainingSet(frame, target.event, target.time, target.patient, target.flow, grid)
+
+
+def _check_events(recipe: Recipe, target: Target) -> None:
+    with_event = len(np.unique(target.patient[target.event]))
+    without = len(np.unique(target.patient[~target.event]))
+    for count, what in ((with_event, "with"), (without, "without")):
+        if count < LEAST_EVENTS:
+            share = count / max(1, with_event + without)
+            more = f"; at this rate about {int(np.ceil(LEAST_EVENTS / share))} patients would do" if count else ""
+            raise NotEstimableError(
+                f"{recipe.name} needs at least {LEAST_EVENTS} patients {what} the outcome, the cohort has {count} "
+                f"of {with_event + without} evaluable{more}"
+            )
+
+
+def _grid(recipe: Recipe, target: Target) -> tuple[float, ...]:
+    if target.time is None:
+        return ()
+    floor = max(LEAST_AT_RISK, LEAST_AT_RISK_SHARE * len(target.time))
+    wanted = recipe.learner.get("grid_months", recipe.horizons_months)
+    grid = tuple(float(t) for t in wanted if (target.time >= t).sum() >= floor)
+    if not grid or grid[-1] < recipe.horizon_months:
+        reach = f"{grid[-1]:g}" if grid else "0"
+        raise NotEstimableError(
+            f"{recipe.name} is judged at {recipe.horizon_months:g} months, but fewer than {floor:.0f} patients "
+            f"are followed beyond {reach}: longer follow-up is needed, or a recipe with an earlier horizon_months"
+        )
+    return grid
+
+
+def fit_pipeline(recipe: Recipe, rows: TrainingSet) -> Pipeline:
+    """Pre-processing and learner, fitted to ``rows`` alone."""
+    learner = LEARNERS[recipe.learner["kind"]].build(recipe.learner, rows.grid)
+    pipeline = Pipeline([("design", DesignMatrix(recipe.features)), ("learner", learner)])
+    return pipeline.fit(rows.frame, outcome_array(rows))
+
+
+def outcome_array(rows: TrainingSet) -> NDArray[Any]:
+    """The outcome as scikit-learn (int array) or scikit-survival (structured array of event and time) takes it."""
+    if rows.time is None:
+        return rows.event.astype(int)
+    outcome = np.empty(len(rows.event), dtype=[("event", bool), ("time", float)])
+    outcome["event"], outcome["time"] = rows.event, rows.time
+    return outcome
+
+
+def member_of(recipe: Recipe, pipeline: Pipeline) -> Member:
+    """The fitted pipeline as a member of the portable model."""
+    return LEARNERS[recipe.learner["kind"]].export(pipeline[-1])
+
+
+def portable(recipe: Recipe, rows: TrainingSet, member: Member, bootstrap: tuple[Member, ...] = ()) -> PortableModel:
+    """Put a fitted member, its background and its bootstrap together."""
+    background = background_of(recipe, rows, member)
+    return PortableModel(
+        kind=recipe.kind,
+        inputs=recipe.inputs,
+        features=recipe.features,
+        members=(member,),
+        weights=background.weights,
+        background=background.rows,
+        bootstrap=bootstrap,
+        level=recipe.level,
+        limits=numeric_limits(rows.frame, recipe.inputs, recipe.features),
+    )
+
+
+def background_of(recipe: Recipe, rows: TrainingSet, member: Member) -> Background:
+    """Prototypes of the training rows for this member."""
+    return prototypes(rows.frame, recipe.inputs, recipe.features, member.linear)
+
+
+def comparator_risk(rows: TrainingSet, horizon_months: float) -> float:
+    """What one would say without a model: the prevalence, or the Kaplan-Meier survival at the horizon."""
+    if rows.time is None:
+        return float(rows.event.mean())
+    return float(kaplan_meier(rows.time, rows.event).at(horizon_months))
