@@ -1,0 +1,5 @@
+"""``python -m riskml`` is the command ``riskml``."""
+
+from riskml.cli.main import main
+
+raise SystemExit(main())

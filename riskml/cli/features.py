@@ -1,0 +1,100 @@
+"""``riskml features``: the dictionary, for people and as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from riskml.cli.options import add_command
+from riskml.errors import UsageError
+from riskml.runtime.dictionary import Dictionary, Variable, load_dictionary
+
+_EXAMPLES = "examples:\n  riskml features\n  riskml features mrd\n  riskml features cd19 --json"
+
+
+def add_parser(commands: Any, summary: str) -> None:
+    """Declare the command's options."""
+    parser = add_command(commands, "features", summary, _EXAMPLES)
+    parser.add_argument("name", nargs="?", help="one variable or lesion; all of them by default")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the dictionary or one entry of it."""
+    dictionary = load_dictionary()
+    chosen = list(dictionary.variables.values())
+    if options.name is not None:
+        found = dictionary.find(options.name)
+        if found is None:
+            raise UsageError(
+                f"{options.name!r} is not in the dictionary; the nearest name is '{dictionary.nearest(options.name)}'"
+            )
+        chosen = [found[0]]
+    if options.json:
+        print(json.dumps([as_dict(v) for v in chosen], indent=2, ensure_ascii=False, allow_nan=False))
+    elif options.name is None:
+        print("\n".join(_table(dictionary)))
+    else:
+        print("\n".join(_entry(chosen[0])))
+    return 0
+
+
+def as_dict(variable: Variable) -> dict[str, Any]:
+    """One entry as plain data; unbounded ranges are None."""
+    return {
+        "name": variable.name,
+        "label": variable.label,
+        "kind": variable.kind,
+        "lesion": variable.lesion,
+        "unit": variable.quantity.canonical if variable.kind == "number" else None,
+        "accepted_units": list(variable.quantity.spellings) if variable.kind == "number" else [],
+        "hard": _range(variable.hard),
+        "soft": _range(variable.soft),
+        "limit_of_detection": variable.limit_of_detection,
+        "known": variable.known,
+        "levels": {level: list(aliases) for level, aliases in variable.levels.items()},
+        "aliases": [*variable.aliases, *(alias for alias, _ in variable.alias_units)],
+        "why": variable.why,
+    }
+
+
+def _range(pair: tuple[float, float]) -> list[float] | None:
+    return list(pair) if all(math.isfinite(x) for x in pair) else None
+
+
+def _table(dictionary: Dictionary) -> Iterator[str]:
+    yield f"{'name':<24} {'kind':<10} {'unit':<8} {'known from':<18} label"
+    for v in dictionary.variables.values():
+        unit = v.quantity.canonical if v.kind == "number" else ""
+        kind = "lesion" if v.lesion else v.kind
+        yield f"{v.name:<24} {kind:<10} {unit:<8} {v.known:<18} {v.label}"
+
+
+def _entry(v: Variable) -> Iterator[str]:
+    yield f"{v.name}: {v.label} ({'lesion' if v.lesion else v.kind}, known from {v.known.replace('_', ' ')})"
+    yield f"  why: {v.why}"
+    if v.kind == "number":
+        yield from _number_lines(v)
+    if v.levels:
+        yield from (
+            f"  level {level}: {', '.join(aliases) or '(no other spelling)'}" for level, aliases in v.levels.items()
+        )
+    names = [*v.aliases, *(f"{alias} [{unit}]" for alias, unit in v.alias_units)]
+    yield f"  also called: {', '.join(names) or 'nothing else'}"
+    if v.not_same_as:
+        yield f"  not the same as: {', '.join(v.not_same_as)}"
+
+
+def _number_lines(v: Variable) -> Iterator[str]:
+    show = v.quantity.show
+    yield f"  unit: {v.quantity.canonical}; accepted: {', '.join(v.quantity.spellings)}"
+    yield f"  refused outside {show(v.hard[0])} to {show(v.hard[1])}"
+    yield f"  unusual outside {show(v.soft[0])} to {show(v.soft[1])}"
+    if v.left_censored:
+        limit = show(v.limit_of_detection) if v.limit_of_detection else "half the last digit given"
+        words = ", ".join(["'<limit'", *(repr(word) for word in v.below_words), "0"])
+        yield f"  below a limit: {words}; a bare 0 means below {limit}"

@@ -1,0 +1,43 @@
+"""What every command's options share: one-line errors with exit code 2, and help that fits 80 columns."""
+
+from __future__ import annotations
+
+import argparse
+
+TYPE_CHECKING = False  # see riskml.record
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+WIDTH = 80
+
+
+class Formatter(argparse.RawDescriptionHelpFormatter):
+    """Help of a fixed width: asking the terminal for its own imports ``shutil`` at every start."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=28, width=WIDTH - 2)
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with one-line errors."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{"formatter_class": Formatter, **settings})
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and how to find out more, and end with exit code 2."""
+        self.exit(2, f"riskml: {message}\nTry '{self.prog} --help'.\n")
+
+
+def add_command(commands: Any, name: str, summary: str, examples: str) -> Parser:
+    """A command's own parser, with its examples under the options."""
+    parser = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", epilog=examples)
+    assert isinstance(parser, Parser)
+    return parser
+
+
+def add_columns(parser: Parser) -> None:
+    """The option of every command that reads a cohort."""
+    parser.add_argument(
+        "--columns", metavar="MAP.toml", help="maps foreign column names, units and codes onto the dictionary"
+    )

@@ -1,0 +1,53 @@
+"""``riskml train``: honest evaluation, trained bundles and a report."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from riskml.cli.options import add_columns, add_command
+
+_EXAMPLES = """examples:
+  riskml train cohort.csv --model non_response efs --out out
+  riskml train export.csv --columns map.toml --model my/recipe.toml --out out --jobs 2
+"""
+
+
+def add_parser(commands: Any, summary: str) -> None:
+    """Declare the command's options."""
+    parser = add_command(commands, "train", summary, _EXAMPLES)
+    parser.add_argument("cohort", help="a CSV file, one row a course")
+    parser.add_argument(
+        "--model", nargs="+", required=True, action="extend", metavar="NAME|FILE", help="recipes, by name or file"
+    )
+    add_columns(parser)
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for bundles, evaluations and report.html")
+    parser.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="worker processes; results do not depend on it"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of folds and bootstraps")
+    parser.add_argument("--no-evaluate", action="store_true", help="skip cross-validation; the bundle then says so")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train and print the summary."""
+    from riskml.cli.work import plan_jobs, run_jobs, summary_lines
+    from riskml.errors import UsageError
+
+    if options.jobs == 0 or options.seed < 0:
+        raise UsageError("--jobs must not be 0 and --seed must be 0 or more")
+    jobs = plan_jobs(options.cohort, options.model, options.columns)
+    names = " ".join(job.recipe.name for job in jobs)
+    command = f"riskml train {Path(options.cohort).name} --model {names} --seed {options.seed}"
+    bundles = run_jobs(
+        jobs,
+        Path(options.out),
+        workers=options.jobs,
+        seed=options.seed,
+        evaluate=not options.no_evaluate,
+        command=command,
+    )
+    print("\n".join(summary_lines(bundles)))
+    return 0

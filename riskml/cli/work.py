@@ -1,0 +1,98 @@
+"""What ``train`` and ``demo`` share: evaluate, train, save and report a list of recipes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from riskml.cohort.cohort import Cohort
+    from riskml.runtime.bundle import Bundle
+    from riskml.training.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One recipe with the cohort as its column map reads it."""
+
+    recipe: Recipe
+    cohort: Cohort
+
+
+def say(message: str) -> None:
+    """Progress goes to standard error, so that results can be piped."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def plan_jobs(path: str, models: Sequence[str], columns: str | None) -> list[Job]:
+    """Load every recipe and the cohort before anything is trained, so that a mistake costs seconds.
+
+    Without ``--columns`` a recipe's shipped map is used where the file has all the columns it maps and not the
+    dictionary's own names.
+    """
+    from riskml.cohort.cohort import cohort_from_table
+    from riskml.cohort.column_map import ColumnMap
+    from riskml.cohort.read import read_csv
+    from riskml.runtime.dictionary import load_dictionary
+    from riskml.training.fit import training_set
+    from riskml.training.recipe import load_recipe
+
+    dictionary = load_dictionary()
+    recipes = [load_recipe(model, dictionary) for model in models]
+    given = ColumnMap.load(columns, dictionary) if columns else None
+    table = read_csv(path)
+    jobs = []
+    for recipe in recipes:
+        maps = [ColumnMap.load(shipped, dictionary) for shipped in recipe.column_maps]
+        chosen = given or next((m for m in maps if m.matches(table.columns)), None)
+        if chosen is not None and given is None:
+            say(f"{recipe.name}: reading the file with the shipped column map ({chosen.source})")
+        job = Job(recipe, cohort_from_table(table, chosen, dictionary))
+        training_set(recipe, job.cohort)
+        jobs.append(job)
+    return jobs
+
+
+def run_jobs(
+    jobs: Sequence[Job], out: Path, *, workers: int, seed: int, evaluate: bool = True, command: str = ""
+) -> list[Bundle]:
+    """Train each job into ``out/<name>/`` and write ``out/report.html``; prints one line a model."""
+    from riskml.reporting.report import CohortSummary, write_report
+    from riskml.runtime.files import write_whole
+    from riskml.training.train import train
+
+    bundles = []
+    for job in jobs:
+        bundle = train(
+            job.recipe, job.cohort, evaluation=None if evaluate else False, seed=seed, jobs=workers, progress=say
+        )
+        home = out / job.recipe.name
+        home.mkdir(parents=True, exist_ok=True)
+        bundle.save(home / "bundle")
+        if bundle.manifest["evaluation"] is not None:
+            write_whole(home / "evaluation.json", json.dumps(bundle.manifest["evaluation"], indent=1) + "\n")
+        bundles.append(bundle)
+    report = write_report(
+        out / "report.html", cohort=CohortSummary.of(jobs[0].cohort), bundles=bundles, command=command
+    )
+    say(f"report: {report}")
+    return bundles
+
+
+def summary_lines(bundles: Sequence[Bundle]) -> list[str]:
+    """One line a model: what was learned and how well it did in honest cross-validation."""
+    from riskml.runtime.card import interval_text
+
+    lines = []
+    for bundle in bundles:
+        m, training = bundle.manifest, bundle.manifest["training"]
+        lines.append(f"{m['name']}: {m['label']} - {training['n_patients']} patients, {training['n_events']} events")
+        if m["evaluation"] is not None:
+            metrics = m["evaluation"]["metrics"]
+            lines += [f"  {name:<18} {interval_text(metric)}" for name, metric in metrics.items()]
+        lines.append(f"  verdict: {'' if m['usable_signal'] else 'no usable signal; '}{m['verdict']}")
+    return lines
