@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from riskml.runtime.dictionary import load_dictionary
     from riskml.runtime.predict import Prediction
     from riskml.training.evaluate import Evaluation, evaluate
+    from riskml.training.external import validate
     from riskml.training.recipe import Recipe, load_recipe
     from riskml.training.train import train
+    from riskml.training.updating import update
 
 _WHERE = {
     "Bundle": "riskml.runtime.bundle",
@@ -40,6 +42,8 @@ _WHERE = {
     "read_cohort": "riskml.cohort.cohort",
     "shipped": "riskml.runtime.bundle",
     "train": "riskml.training.train",
+    "update": "riskml.training.updating",
+    "validate": "riskml.training.external",
 }
 
 __all__ = [
@@ -56,6 +60,8 @@ __all__ = [
     "read_cohort",
     "shipped",
     "train",
+    "update",
+    "validate",
 ]
 
 

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from riskml.cli.options import add_command
+from riskml.cli.options import add_command, add_jobs
 
 MODELS = ("non_response", "icans", "efs")
 # An invented child, with the subset panel still out: a prediction has to say what that leaves open.
@@ -29,7 +29,7 @@ def add_parser(commands: Any, summary: str) -> None:
     """Declare the command's options."""
     parser = add_command(commands, "demo", summary, "example:\n  riskml demo --out demo --jobs 2")
     parser.add_argument("--out", default="riskml-demo", metavar="DIR", help="where to write (default: riskml-demo)")
-    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="worker processes (default: 2)")
+    add_jobs(parser, default=2)
     parser.set_defaults(run=run)
 
 

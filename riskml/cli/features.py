@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
             )
         chosen = [found[0]]
     if options.json:
-        print(json.dumps([as_dict(v) for v in chosen], indent=2, ensure_ascii=False, allow_nan=False))
+        print(json.dumps([as_dict(v) for v in chosen], indent=2, allow_nan=False))
     elif options.name is None:
         print("\n".join(_table(dictionary)))
     else:

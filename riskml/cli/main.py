@@ -8,7 +8,11 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from riskml.cli.options import Parser
-from riskml.errors import RiskmlError
+from riskml.errors import RiskmlError, UsageError
+
+TYPE_CHECKING = False  # see riskml.record
+if TYPE_CHECKING:
+    from typing import TextIO
 
 # In the order of the walk, with what `riskml --help` says. A command's module is imported only when it is asked for.
 COMMANDS = {
@@ -17,6 +21,8 @@ COMMANDS = {
     "train": "evaluate honestly, train, and write bundles with a report",
     "predict": "one patient's estimate, with interval and explanation",
     "score": "estimates for every course of a cohort",
+    "validate": "external validation of a finished model",
+    "update": "recalibrate a model to a new cohort; writes a child bundle",
     "card": "the model card of a bundle",
     "simulate": "write a synthetic cohort with a known truth",
     "features": "the dictionary: variables, lesions, units, ranges",
@@ -42,38 +48,59 @@ def build_parser(only: str | None = None) -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
     _never_fail_on_output()
-    parser = build_parser(arguments[0] if arguments and arguments[0] in COMMANDS else None)
     try:
-        options = parser.parse_args(arguments)
-        if options.version:
-            from riskml import __version__
-
-            print(f"riskml {__version__}")
-            return 0
-        if options.command is None:
-            parser.print_help()
-            return 2
-        code = int(options.run(options))
-        sys.stdout.flush()
+        try:
+            return _run(list(sys.argv[1:] if argv is None else argv))
+        finally:
+            sys.stdout.flush()
     except RiskmlError as error:
-        print(f"riskml: {error}", file=sys.stderr)
-        return error.exit_code
-    except BrokenPipeError:
-        # The reader (such as `| head`) has gone; Python would complain once more when it closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _CLOSED_PIPE
+        return _end(error.exit_code, str(error))
     except KeyboardInterrupt:
-        print("riskml: interrupted; results written before are whole", file=sys.stderr)
-        return _INTERRUPTED
+        return _end(_INTERRUPTED, "interrupted; results written before are whole")
+    except BrokenPipeError:  # the reader, such as `| head`, has gone
+        _drop(sys.stdout)
+        return _CLOSED_PIPE
+    except OSError as error:  # a full disk, a folder without permission
+        _drop(sys.stdout)
+        place = "" if error.filename is None else f" {error.filename}"
+        return _end(UsageError.exit_code, f"cannot read or write{place}: {error.strerror or error}")
+
+
+def _run(arguments: list[str]) -> int:
+    parser = build_parser(arguments[0] if arguments and arguments[0] in COMMANDS else None)
+    options = parser.parse_args(arguments)
+    if options.version:
+        from riskml import __version__
+
+        print(f"riskml {__version__}")
+        return 0
+    if options.command is None:
+        parser.print_help(sys.stderr)
+        return UsageError.exit_code
+    return int(options.run(options))
+
+
+def _end(code: int, message: str) -> int:
+    """Say why on standard error; that nobody may be listening there changes no exit code."""
+    try:
+        print(f"riskml: {message}", file=sys.stderr, flush=True)
+    except OSError:
+        _drop(sys.stderr)
     return code
 
 
+def _drop(stream: TextIO) -> None:
+    """Send the rest of a stream nowhere: Python would complain about it once more when it closes."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def _never_fail_on_output() -> None:
-    """Under LANG=C a label such as a Greek mu must not end a command."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
+    """Neither a label such as a Greek mu under LANG=C nor a stream closed with ``>&-`` may end a command."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - lives as long as we do
+        reconfigure = getattr(getattr(sys, name), "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="replace")
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+
+from riskml.errors import UsageError
 
 TYPE_CHECKING = False  # see riskml.record
 if TYPE_CHECKING:
@@ -34,6 +37,28 @@ def add_command(commands: Any, name: str, summary: str, examples: str) -> Parser
     parser = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", epilog=examples)
     assert isinstance(parser, Parser)
     return parser
+
+
+def add_jobs(parser: Parser, default: int) -> None:
+    """The option of every command that can use more than one processor."""
+    what = f"worker processes, -1 for one a processor; results do not depend on it (default: {default})"
+    parser.add_argument("--jobs", type=_workers, default=default, metavar="N", help=what)
+
+
+def _workers(text: str) -> int:
+    number = int(text)
+    if number == 0:
+        raise argparse.ArgumentTypeError("0 workers can do nothing: give 1 or more")
+    return number
+
+
+_workers.__name__ = "number of workers"  # argparse puts it after "invalid"
+
+
+def check_times(at: Sequence[float] | None, kind: str) -> None:
+    """Refuse ``--at`` for a model that has no time."""
+    if at and kind == "binary":
+        raise UsageError("--at is for survival models; this one gives a single probability")
 
 
 def add_columns(parser: Parser) -> None:

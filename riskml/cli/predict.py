@@ -6,9 +6,8 @@ import argparse
 import json
 import sys
 
-from riskml.cli.options import add_command
+from riskml.cli.options import add_command, check_times
 from riskml.cli.present import present
-from riskml.errors import UsageError
 from riskml.runtime.bundle import open_bundle
 from riskml.runtime.patient import read_patient, with_settings
 
@@ -40,12 +39,11 @@ def add_parser(commands: Any, summary: str) -> None:
 def run(options: argparse.Namespace) -> int:
     """Predict and print."""
     bundle = open_bundle(options.bundle)
-    if options.at and bundle.model.kind == "binary":
-        raise UsageError("--at is for survival models; this one gives a single probability")
-    patient = with_settings(read_patient(options.patient, sys.stdin.buffer), options.settings)
+    check_times(options.at, bundle.model.kind)
+    patient = with_settings(read_patient(options.patient, getattr(sys.stdin, "buffer", None)), options.settings)
     prediction = bundle.predict(patient, at=options.at, explain=not options.no_explain)
     if options.json:
-        print(json.dumps(prediction.as_dict(), indent=2, ensure_ascii=False, allow_nan=False))
+        print(json.dumps(prediction.as_dict(), indent=2, allow_nan=False))
     else:
         print(present(prediction))
     return 0

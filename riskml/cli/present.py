@@ -87,7 +87,7 @@ def _estimate_lines(p: Prediction) -> Iterator[str]:
         averages = ", ".join(
             f"{percent(base)} at {time:g}" for base, time in zip(p.on_value.base, p.times, strict=True)
         )
-        yield f"  average of the training cohort's prototypes: {averages} months"
+        yield from _wrap(f"average of the training cohort's prototypes: {averages} months")
 
 
 def _effect_lines(p: Prediction) -> Iterator[str]:

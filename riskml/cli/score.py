@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 
-from riskml.cli.options import add_columns, add_command
+from riskml.cli.options import add_columns, add_command, check_times
 
 _EXAMPLES = "example:\n  riskml score models/efs/bundle cohort.csv --out scores.csv"
 
@@ -28,6 +29,11 @@ def run(options: argparse.Namespace) -> int:
     from riskml.runtime.files import write_whole
 
     bundle = open_bundle(options.bundle)
-    scores = bundle.score(read_cohort(options.cohort, options.columns), at=options.at)
+    check_times(options.at, bundle.model.kind)
+    cohort = read_cohort(options.cohort, options.columns)
+    absent = [name for name in bundle.model.inputs if name not in cohort.frame]
+    if absent:
+        print(f"not columns of the cohort, so averaged over: {', '.join(absent)}", file=sys.stderr)
+    scores = bundle.score(cohort, at=options.at)
     print(write_whole(options.out, scores.to_csv(index=False, lineterminator="\n")))
     return 0

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from riskml.cli.options import add_columns, add_command
+from riskml.cli.options import add_columns, add_command, add_jobs
 
 _EXAMPLES = """examples:
   riskml train cohort.csv --model non_response efs --out out
@@ -23,9 +23,7 @@ def add_parser(commands: Any, summary: str) -> None:
     )
     add_columns(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for bundles, evaluations and report.html")
-    parser.add_argument(
-        "--jobs", type=int, default=1, metavar="N", help="worker processes; results do not depend on it"
-    )
+    add_jobs(parser, default=1)
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of folds and bootstraps")
     parser.add_argument("--no-evaluate", action="store_true", help="skip cross-validation; the bundle then says so")
     parser.set_defaults(run=run)
@@ -36,8 +34,8 @@ def run(options: argparse.Namespace) -> int:
     from riskml.cli.work import plan_jobs, run_jobs, summary_lines
     from riskml.errors import UsageError
 
-    if options.jobs == 0 or options.seed < 0:
-        raise UsageError("--jobs must not be 0 and --seed must be 0 or more")
+    if options.seed < 0:
+        raise UsageError(f"--seed must be 0 or more, got {options.seed}")
     jobs = plan_jobs(options.cohort, options.model, options.columns)
     names = " ".join(job.recipe.name for job in jobs)
     command = f"riskml train {Path(options.cohort).name} --model {names} --seed {options.seed}"

@@ -37,12 +37,16 @@ def plan_jobs(path: str, models: Sequence[str], columns: str | None) -> list[Job
     from riskml.cohort.cohort import cohort_from_table
     from riskml.cohort.column_map import ColumnMap
     from riskml.cohort.read import read_csv
+    from riskml.errors import UsageError
     from riskml.runtime.dictionary import load_dictionary
     from riskml.training.fit import training_set
     from riskml.training.recipe import load_recipe
 
     dictionary = load_dictionary()
     recipes = [load_recipe(model, dictionary) for model in models]
+    names = [recipe.name for recipe in recipes]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise UsageError(f"two recipes are called {', '.join(twice)}: one would overwrite the other")
     given = ColumnMap.load(columns, dictionary) if columns else None
     table = read_csv(path)
     jobs = []
@@ -65,6 +69,7 @@ def run_jobs(
     from riskml.runtime.files import write_whole
     from riskml.training.train import train
 
+    _prepare(out, [job.recipe.name for job in jobs])
     bundles = []
     for job in jobs:
         bundle = train(
@@ -81,6 +86,19 @@ def run_jobs(
     )
     say(f"report: {report}")
     return bundles
+
+
+def _prepare(out: Path, names: Sequence[str]) -> None:
+    """Make the folders now: that they cannot be written should not come out after minutes of training."""
+    from riskml.errors import UsageError
+    from riskml.runtime.bundle import check_place
+
+    try:
+        for name in names:
+            (out / name).mkdir(parents=True, exist_ok=True)
+            check_place(out / name / "bundle")
+    except OSError as error:
+        raise UsageError(f"cannot write into {str(out)!r}: {error.strerror}") from None
 
 
 def summary_lines(bundles: Sequence[Bundle]) -> list[str]:

@@ -71,8 +71,12 @@ def calibration_curve(
     time : float array of shape (n_rows,) or None
     horizon : float or None
     """
-    n_groups = int(np.clip(len(risk) // LEAST_GROUP, 1, MOST_GROUPS))
-    groups = np.array_split(np.argsort(risk, kind="stable"), n_groups)
+    order, n_groups = np.argsort(risk, kind="stable"), int(np.clip(len(risk) // LEAST_GROUP, 1, MOST_GROUPS))
+    groups = np.array_split(order, n_groups)
+    if time is not None and horizon is not None:
+        # A group nobody of which was followed to the horizon has no observed risk: fewer, larger groups then.
+        while len(groups) > 1 and any(np.isnan(kaplan_meier(time[g], event[g]).at(horizon)) for g in groups):
+            groups = np.array_split(order, len(groups) - 1)
     points = [_point(event[g], None if time is None else time[g], horizon) for g in groups]
     return CalibrationCurve(
         predicted=tuple(float(risk[g].mean()) for g in groups),

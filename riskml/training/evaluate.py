@@ -7,7 +7,7 @@ and that model scores the patients it has not seen.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,14 +19,12 @@ from riskml.cohort.cohort import Cohort
 from riskml.runtime.score import score_table
 from riskml.training.calibration import CalibrationCurve, RiskDistribution, calibration_curve, risk_distribution
 from riskml.training.fit import TrainingSet, comparator_risk, fit_pipeline, member_of, portable, training_set
-from riskml.training.metrics import binary, survival
-from riskml.training.metrics.intervals import Interval, auc_interval, bootstrap_interval
+from riskml.training.measures import Sample, comparator, measures_of, verdict, with_intervals
+from riskml.training.metrics.intervals import Interval
 from riskml.training.recipe import Recipe
 from riskml.training.resample import Plan, cross_validation
 
 FloatArray = NDArray[np.float64]
-LEVEL = 0.95
-N_BOOT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +94,13 @@ class OutOfFold:
     link: FloatArray
     reference: FloatArray
 
+    def sample(self, rows: TrainingSet, repeat: int | None, horizon_months: float) -> Sample:
+        """The predictions of one repeat, or their means over repeats, set against what happened."""
+        risk, link, reference = (
+            a.mean(axis=0) if repeat is None else a[repeat] for a in (self.risk, self.link, self.reference)
+        )
+        return Sample(rows.event, rows.time, risk, link, reference, rows.patient, horizon_months)
+
 
 def evaluate(
     recipe: Recipe, cohort: Cohort, *, seed: int = 0, jobs: int = 1, progress: Callable[[str], None] | None = None
@@ -129,10 +134,11 @@ def evaluate(
     say(f"{recipe.name}: {plan.repeats} x {plan.folds}-fold cross-validation of {size}")
     guesses = out_of_fold(recipe, rows, plan, jobs)
     say(f"{recipe.name}: intervals")
-    judge = _binary_metrics if rows.time is None else _survival_metrics
-    metrics, skipped = judge(recipe.horizon_months, rows, plan, guesses, seed)
-    usable, verdict = _verdict(metrics, rows)
-    mean_risk = guesses.risk.mean(axis=0)
+    samples = [guesses.sample(rows, repeat, recipe.horizon_months) for repeat in range(plan.repeats)]
+    points, skipped = _points(samples, plan)
+    pooled = guesses.sample(rows, None, recipe.horizon_months)
+    metrics = with_intervals(pooled, seed=seed, points=points, inflation=plan.folds / (plan.folds - 1))
+    usable, words = verdict(metrics, rows.n_events)
     horizon = None if rows.time is None else recipe.horizon_months
     return Evaluation(
         model=recipe.name,
@@ -142,13 +148,13 @@ def evaluate(
         n_patients=rows.n_patients,
         n_events=rows.n_events,
         metrics=metrics,
-        comparator=_comparator(recipe, rows, guesses),
+        comparator=comparator(pooled),
         plan=plan.as_dict(),
         folds_not_estimable=skipped,
-        calibration=calibration_curve(mean_risk, rows.event, rows.time, horizon),
-        distribution=risk_distribution(mean_risk, rows.event, rows.time, horizon),
+        calibration=calibration_curve(pooled.risk, rows.event, rows.time, horizon),
+        distribution=risk_distribution(pooled.risk, rows.event, rows.time, horizon),
         usable_signal=usable,
-        verdict=verdict,
+        verdict=words,
     )
 
 
@@ -174,115 +180,33 @@ def _one_fold(recipe: Recipe, rows: TrainingSet, test: NDArray[np.intp]) -> tupl
     reference = comparator_risk(train, horizon)
     if member.baseline is None:
         return scores, np.log(scores / (1 - scores)), reference
+    hazard = member.baseline.at(horizon)
+    if hazard == 0:  # all early events are in this test fold: the model says S = 1 for everybody and ranks nobody
+        return 1 - scores, np.zeros(len(test)), 1 - reference
     # Each fold has its own baseline; on the log-hazard scale, without it, folds can be pooled.
-    link = np.log(-np.log(scores)) - math.log(member.baseline.at(horizon))
+    link = np.log(-np.log(scores)) - math.log(hazard)
     return 1 - scores, link, 1 - reference
 
 
-def _fold_mean(measure: Callable[[int, NDArray[np.intp]], float], plan: Plan) -> tuple[float, int]:
-    """Mean of a measure over all test folds that allow it, and how many do not."""
-    values = np.array([measure(repeat, test) for repeat, deal in enumerate(plan.test_rows) for test in deal])
-    finite = np.isfinite(values)
-    return (float(values[finite].mean()) if finite.any() else math.nan), int((~finite).sum())
+def _points(samples: Sequence[Sample], plan: Plan) -> tuple[dict[str, float], int]:
+    """Estimates: discrimination as the mean over test folds that allow it, the rest as means over repeats.
 
-
-def _resampled(
-    measure: Callable[..., float],
-    rows: TrainingSet,
-    arrays: list[Any],
-    value: float,
-    seed: int,
-    bounds: tuple[float, float],
-) -> Interval:
-    """Patient bootstrap of a measure of row-wise arrays; not stratified by outcome, which would make it too narrow."""
-    return bootstrap_interval(
-        lambda index: measure(*(array[index] for array in arrays)),
-        rows.patient,
-        n_boot=N_BOOT,
-        level=LEVEL,
-        seed=seed,
-        value=value,
-        bounds=bounds,
+    Returns
+    -------
+    points : dict of name to float
+    skipped : int
+        Test folds in which discrimination cannot be computed, because they hold one class only.
+    """
+    measures = measures_of(samples[0])
+    discrimination = next(iter(measures))
+    points = {name: float(np.mean([m.of(sample) for sample in samples])) for name, m in measures.items()}
+    folds = np.array(
+        [
+            measures[discrimination].of(sample.take(test))
+            for sample, deal in zip(samples, plan.test_rows, strict=True)
+            for test in deal
+        ]
     )
-
-
-def _binary_metrics(
-    _horizon: float, rows: TrainingSet, plan: Plan, guesses: OutOfFold, seed: int
-) -> tuple[dict[str, Interval], int]:
-    event, risk, reference = rows.event, guesses.risk.mean(axis=0), guesses.reference.mean(axis=0)
-    auc, skipped = _fold_mean(lambda r, test: binary.auc(event[test], guesses.risk[r, test]), plan)
-
-    def over_repeats(measure: Callable[[Any, Any, Any], float]) -> float:
-        return float(np.mean([measure(event, guesses.risk[r], guesses.reference[r]) for r in range(plan.repeats)]))
-
-    positive = (0.0, math.inf)
-    measures: dict[str, tuple[Callable[[Any, Any, Any], float], tuple[float, float]]] = {
-        "brier": (lambda e, p, _: binary.brier(e, p), (0.0, 1.0)),
-        "scaled_brier": (binary.scaled_brier, (-math.inf, 1.0)),
-        "calibration_slope": (lambda e, p, _: binary.calibration_line(e, p).slope, (-math.inf, math.inf)),
-        "observed_expected": (lambda e, p, _: binary.observed_expected(e, p), positive),
-    }
-    metrics = {"auc": auc_interval(event, risk, LEVEL, value=auc)}
-    for name, (measure, bounds) in measures.items():
-        metrics[name] = _resampled(measure, rows, [event, risk, reference], over_repeats(measure), seed, bounds)
-    return metrics, skipped
-
-
-def _survival_metrics(
-    horizon: float, rows: TrainingSet, plan: Plan, guesses: OutOfFold, seed: int
-) -> tuple[dict[str, Interval], int]:
-    assert rows.time is not None
-    time, event = rows.time, rows.event
-    risk, link, reference = guesses.risk.mean(axis=0), guesses.link.mean(axis=0), guesses.reference.mean(axis=0)
-    c, skipped = _fold_mean(lambda r, test: survival.harrell_c(time[test], event[test], guesses.link[r, test]), plan)
-
-    def over_repeats(measure: Callable[..., float]) -> float:
-        return float(
-            np.mean(
-                [
-                    measure(time, event, guesses.risk[r], guesses.link[r], guesses.reference[r])
-                    for r in range(plan.repeats)
-                ]
-            )
-        )
-
-    measures: dict[str, tuple[Callable[..., float], tuple[float, float]]] = {
-        "c_index": (lambda t, e, _p, lp, _q: survival.harrell_c(t, e, lp), (0.0, 1.0)),
-        "brier": (lambda t, e, p, _lp, _q: survival.ipcw_brier(t, e, 1 - p, horizon), (0.0, 1.0)),
-        "ipa": (lambda t, e, p, _lp, q: survival.ipa(t, e, 1 - p, horizon, reference=1 - q), (-math.inf, 1.0)),
-        "calibration_slope": (lambda t, e, _p, lp, _q: survival.calibration_slope(t, e, lp), (-math.inf, math.inf)),
-        "observed_expected": (
-            lambda t, e, p, _lp, _q: survival.observed_expected_at(t, e, 1 - p, horizon),
-            (0.0, math.inf),
-        ),
-    }
-    metrics = {}
-    for name, (measure, bounds) in measures.items():
-        point = c if name == "c_index" else over_repeats(measure)
-        metrics[name] = _resampled(measure, rows, [time, event, risk, link, reference], point, seed, bounds)
-    return metrics, skipped
-
-
-def _comparator(recipe: Recipe, rows: TrainingSet, guesses: OutOfFold) -> dict[str, Any]:
-    reference = guesses.reference.mean(axis=0)
-    if rows.time is None:
-        score = binary.brier(rows.event, reference)
-        return {"name": "prevalence", "value": comparator_risk(rows, 0.0), "brier": score, "auc": 0.5}
-    horizon = recipe.horizon_months
-    score = survival.ipcw_brier(rows.time, rows.event, 1 - reference, horizon)
-    return {"name": "Kaplan-Meier", "value": comparator_risk(rows, horizon), "brier": score, "c_index": 0.5}
-
-
-def _verdict(metrics: Mapping[str, Interval], rows: TrainingSet) -> tuple[bool, str]:
-    """Whether the model was shown to say more than the comparator, and in which words."""
-    name, gain = ("auc", "scaled_brier") if rows.time is None else ("c_index", "ipa")
-    label = "AUC" if name == "auc" else "C"
-    ranks, better = metrics[name], metrics[gain].value
-    shown = f"{label} {ranks.value:.2f} ({ranks.low:.2f} to {ranks.high:.2f})"
-    if not math.isfinite(ranks.low):
-        return False, f"discrimination is not estimable from {rows.n_events} events"
-    if ranks.low <= 0.5:
-        return False, f"{shown}: ranking by chance is not ruled out"
-    if not better > 0:
-        return False, f"{shown}, but predictions are no closer to what happened than the comparator's"
-    return True, f"{shown}; squared error {100 * better:.0f} % below the comparator's"
+    finite = np.isfinite(folds)
+    points[discrimination] = float(folds[finite].mean()) if finite.any() else math.nan
+    return points, int((~finite).sum())

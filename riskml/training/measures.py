@@ -1,0 +1,163 @@
+"""The measures of a model on one sample of predictions: functions, intervals, comparator, verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskml.training.metrics import binary, survival
+from riskml.training.metrics.intervals import Interval, auc_interval, bootstrap_interval
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.intp]
+LEVEL = 0.95
+N_BOOT = 1000
+_FREE = (-math.inf, math.inf)
+_SHARE = (0.0, 1.0)
+_RATIO = (0.0, math.inf)
+_GAIN = (-math.inf, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Predictions set against what happened; all arrays of shape (n_rows,).
+
+    Attributes
+    ----------
+    event : bool array
+    time : float array of months, or None for a binary outcome
+    risk : float array
+        Probability of the event (by the horizon, for survival).
+    link : float array
+        Log-odds, or log-hazard without the baseline.
+    reference : float array
+        The comparator's risk.
+    patient : int array
+        Patient of each row; bootstraps draw patients.
+    horizon : float
+        Month at which survival is judged.
+    """
+
+    event: BoolArray
+    time: FloatArray | None
+    risk: FloatArray
+    link: FloatArray
+    reference: FloatArray
+    patient: IntArray
+    horizon: float
+
+    def take(self, rows: IntArray) -> Sample:
+        """The same sample restricted to, or resampled to, ``rows``."""
+        time = None if self.time is None else self.time[rows]
+        arrays = (self.risk[rows], self.link[rows], self.reference[rows], self.patient[rows])
+        return Sample(self.event[rows], time, *arrays, self.horizon)
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A measure of a sample and the range its interval must stay in."""
+
+    of: Callable[[Sample], float]
+    bounds: tuple[float, float]
+
+
+def _survival(function: Callable[[FloatArray, Sample], float]) -> Callable[[Sample], float]:
+    def of(sample: Sample) -> float:
+        assert sample.time is not None
+        return function(sample.time, sample)
+
+    return of
+
+
+# The first of each is the measure of discrimination, which cross-validation takes as a mean over folds.
+BINARY: Mapping[str, Measure] = {
+    "auc": Measure(lambda s: binary.auc(s.event, s.risk), _SHARE),
+    "brier": Measure(lambda s: binary.brier(s.event, s.risk), _SHARE),
+    "scaled_brier": Measure(lambda s: binary.scaled_brier(s.event, s.risk, s.reference), _GAIN),
+    "calibration_slope": Measure(lambda s: binary.calibration_line(s.event, s.risk).slope, _FREE),
+    "observed_expected": Measure(lambda s: binary.observed_expected(s.event, s.risk), _RATIO),
+}
+SURVIVAL: Mapping[str, Measure] = {
+    "c_index": Measure(_survival(lambda t, s: survival.harrell_c(t, s.event, s.link)), _SHARE),
+    "brier": Measure(_survival(lambda t, s: survival.ipcw_brier(t, s.event, 1 - s.risk, s.horizon)), _SHARE),
+    "ipa": Measure(
+        _survival(lambda t, s: survival.ipa(t, s.event, 1 - s.risk, s.horizon, reference=1 - s.reference)), _GAIN
+    ),
+    "calibration_slope": Measure(_survival(lambda t, s: survival.calibration_slope(t, s.event, s.link)), _FREE),
+    "observed_expected": Measure(
+        _survival(lambda t, s: survival.observed_expected_at(t, s.event, 1 - s.risk, s.horizon)), _RATIO
+    ),
+}
+
+
+def measures_of(sample: Sample) -> Mapping[str, Measure]:
+    """The measures that fit the kind of outcome."""
+    return BINARY if sample.time is None else SURVIVAL
+
+
+def with_intervals(
+    sample: Sample, *, seed: int, points: Mapping[str, float] | None = None, inflation: float = 1.0
+) -> dict[str, Interval]:
+    """Every measure of ``sample`` with its 95 % interval.
+
+    Parameters
+    ----------
+    sample : Sample
+    seed : int
+        Seed of the patient bootstrap.
+    points : mapping of name to float, optional
+        Estimates the intervals belong to, such as means over folds; the sample's own by default.
+    inflation : float
+        Factor on the variance of the AUC: 5/4 for 5-fold cross-validation, 1 for a finished model on new patients.
+    """
+    found = {}
+    for name, measure in measures_of(sample).items():
+        point = None if points is None else points[name]
+        if name == "auc":
+            found[name] = auc_interval(sample.event, sample.risk, LEVEL, point, inflation=inflation)
+        else:
+            found[name] = _bootstrap(sample, measure, point, seed)
+    return found
+
+
+def _bootstrap(sample: Sample, measure: Measure, point: float | None, seed: int) -> Interval:
+    # Not stratified by outcome: holding the number of events fixed would make intervals too narrow.
+    return bootstrap_interval(
+        lambda rows: measure.of(sample.take(rows)),
+        sample.patient,
+        n_boot=N_BOOT,
+        level=LEVEL,
+        seed=seed,
+        value=point,
+        bounds=measure.bounds,
+    )
+
+
+def comparator(sample: Sample) -> dict[str, Any]:
+    """What one would say without a model: its name, mean risk, squared error and (no) discrimination."""
+    mean = float(sample.reference.mean())
+    if sample.time is None:
+        return {"name": "prevalence", "risk": mean, "brier": binary.brier(sample.event, sample.reference), "auc": 0.5}
+    score = survival.ipcw_brier(sample.time, sample.event, 1 - sample.reference, sample.horizon)
+    return {"name": "Kaplan-Meier", "risk": mean, "brier": score, "c_index": 0.5}
+
+
+def verdict(metrics: Mapping[str, Interval], n_events: int) -> tuple[bool, str]:
+    """Whether the model was shown to say more than the comparator, and that in words."""
+    name, gain = ("auc", "scaled_brier") if "auc" in metrics else ("c_index", "ipa")
+    label = "AUC" if name == "auc" else "C"
+    ranks, better = metrics[name], metrics[gain].value
+    shown = f"{label} {ranks.value:.2f} ({ranks.low:.2f} to {ranks.high:.2f})"
+    if not math.isfinite(ranks.low):
+        return False, f"discrimination is not estimable from {n_events} events"
+    if ranks.low <= 0.5:
+        return False, f"{shown}: ranking by chance is not ruled out"
+    if not better > 0:
+        return False, f"{shown}, but predictions are no closer to what happened than the comparator's"
+    return True, f"{shown}; squared error {100 * better:.0f} % below the comparator's"
