@@ -1,0 +1,1 @@
+"""Results in, pages out: computes nothing and never sees an estimator."""

@@ -1,0 +1,150 @@
+"""Hand-made bundles: no training, every number chosen so that a test can say what must stand in the report."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from riskml.runtime.bundle import golden_entry, seal
+from riskml.runtime.card import card
+from riskml.runtime.dictionary import load_dictionary
+from riskml.runtime.model import Baseline, Feature, Linear, Member, PortableModel
+
+
+def interval(value, low, high):
+    return {"value": value, "low": low, "high": high, "level": 0.95, "method": "by hand"}
+
+
+def evaluation(kind):
+    survival = kind == "survival"
+    rank, gain = ("c_index", "ipa") if survival else ("auc", "scaled_brier")
+    return {
+        "kind": kind,
+        "horizon_months": 12.0 if survival else None,
+        "metrics": {
+            rank: interval(0.64, 0.52, 0.75),
+            "brier": interval(0.12, 0.08, 0.16),
+            gain: interval(0.07, -0.05, 0.15),
+            "calibration_slope": interval(0.9, 0.2, 1.6),
+            "observed_expected": interval(1.02, 0.6, 1.4),
+        },
+        "comparator": {
+            "name": "Kaplan-Meier" if survival else "prevalence",
+            "value": 0.16,
+            "brier": 0.13,
+            "c_index" if survival else "auc": 0.5,
+        },
+        "plan": {"method": "repeated cross-validation, grouped by patient", "folds": 5, "repeats": 10, "digest": "abc"},
+        "folds_not_estimable": 0,
+        "calibration": {
+            "predicted": [0.05, 0.1, 0.3],
+            "observed": [0.0, 0.1, 0.35],
+            "low": [0.0, 0.02, 0.2],
+            "high": [0.15, 0.3, 0.55],
+            "patients": [20, 20, 20],
+        },
+        "distribution": {
+            "probabilities": [0.1, 0.25, 0.5, 0.75, 0.9],
+            "with_event": [0.1, 0.15, 0.25, 0.4, 0.5],
+            "without_event": [0.02, 0.05, 0.1, 0.2, 0.3],
+            "n_with": 9,
+            "n_without": 51,
+        },
+    }
+
+
+def manifest_of(kind, name, features):
+    return {
+        "name": name,
+        "version": "1",
+        "label": f"A {kind} outcome",
+        "kind": kind,
+        "outcome": {"name": name, "rows": "patient", "definition": "What counts as the event."},
+        "landmark": "first_dose",
+        "horizons_months": [6.0, 12.0] if kind == "survival" else [],
+        "synthetic": True,
+        "intended_use": "Research.",
+        "not_for": ["decisions about anybody"],
+        "applies_to": {"age": [0, 18], "disease_class_initial": ["R/R", "CR-MRDpos"]},
+        "usable_signal": True,
+        "verdict": "AUC 0.64 (0.52 to 0.75); squared error 7 % below the comparator's",
+        "predictors": [{"name": f.name, "inputs": list(f.inputs), "why": f"why {f.name}"} for f in features],
+        "training": {
+            "cohort_sha256": "0" * 64,
+            "n_rows": 60,
+            "n_patients": 60,
+            "n_events": 9,
+            "left_out": [
+                {"reason": "not the patient's first course", "count": 23},
+                {"reason": "disease_status_at_start not known", "count": 3},
+                {"reason": "outcome not known", "count": 0},
+            ],
+            "missing_share": dict.fromkeys([n for f in features for n in f.inputs], 0.25),
+            "learner": {},
+            "bootstrap": 3,
+            "seed": 0,
+        },
+        "background": {
+            "method": "microaggregates", "prototypes": 2, "smallest_group": 5, "base": 0.15, "mean_prediction": 0.16,
+        },
+        "importance": [
+            {"input": n, "mean_absolute_effect": 0.3} for n in dict.fromkeys(n for f in features for n in f.inputs)
+        ],
+        "evaluation": evaluation(kind),
+        "versions": {"riskml": "0.1.0", "python": "3.11"},
+        "dictionary": load_dictionary().raw,
+    }  # fmt: skip
+
+
+BINARY = (
+    Feature("ph", "value", ("bcr_abl1",)),
+    Feature("poor", "value", ("kmt2a_r", "tcf3_hlf")),
+    Feature("mrd", "log10", ("mrd",), 1e-4),
+)
+SURVIVAL = (
+    Feature("class", "level", ("disease_class_initial",), ("R/R",)),
+    Feature("old", "at_least", ("age",), 10.0),
+    Feature("age", "value", ("age",)),
+    Feature("mrd", "log10", ("mrd",), 1e-4),
+)
+
+
+def binary_model():
+    members = [Member(1.0, Linear(-0.5, (1.0 + k, 0.5, 0.7)), None) for k in (0.0, -0.4, 0.3, 0.6)]
+    rows = ((0.0, 0.0, 0.0, 0.001), (1.0, 0.0, 0.0, 0.1))
+    return PortableModel(
+        "binary", ("bcr_abl1", "kmt2a_r", "tcf3_hlf", "mrd"), BINARY, (members[0],), (0.75, 0.25), rows,
+        tuple(members[1:]), 0.9, {"mrd": (1e-4, 0.5)},
+    )  # fmt: skip
+
+
+def survival_model():
+    baseline = Baseline((0.0, 6.0, 12.0, 24.0), (0.0, 0.05, 0.1, 0.2))
+    members = [Member(1.0, Linear(1.0, (0.5 + k, 0.2, 0.03, 0.4)), baseline) for k in (0.0, -0.2, 0.1, 0.3)]
+    rows = (("CR-MRDpos", 5.0, 0.001), ("R/R", 12.0, 0.1))
+    return PortableModel(
+        "survival", ("disease_class_initial", "age", "mrd"), SURVIVAL, (members[0],), (0.5, 0.5), rows,
+        tuple(members[1:]), 0.9, {"mrd": (1e-4, 0.5), "age": (0.5, 18.0)},
+    )  # fmt: skip
+
+
+WHOLE = {
+    "binary": {"bcr_abl1": "present", "kmt2a_r": "absent", "tcf3_hlf": "absent", "mrd": "0.52 %"},
+    "survival": {"disease_class_initial": "R/R", "age": "14 a", "mrd": "0.52 %"},
+}
+PARTIAL = {"mrd": "<0.01 %"}
+
+
+def make(kind, name="model", **changes):
+    """A sealed bundle; ``changes`` replace fields of the manifest."""
+    model = binary_model() if kind == "binary" else survival_model()
+    manifest = manifest_of(kind, name, model.features) | copy.deepcopy(changes)
+    dictionary = load_dictionary()
+    golden = [golden_entry(manifest, model, dictionary, patient) for patient in (WHOLE[kind], {}, PARTIAL)]
+    return seal(manifest, model, golden, card(manifest))
+
+
+@pytest.fixture(scope="session")
+def bundle_of():
+    return make

@@ -1,0 +1,62 @@
+"""Worked examples: the numbers by hand are the numbers of the model."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from riskml.reporting.examples import by_hand, examples
+
+
+def number(text):
+    return float(text.replace("\N{MINUS SIGN}", "-"))
+
+
+@pytest.mark.parametrize("kind", ["binary", "survival"])
+def test_a_reader_with_a_calculator_gets_the_models_answer(bundle_of, kind):
+    bundle = bundle_of(kind)
+    shown = by_hand(bundle)
+    total = number(shown["intercept"]) + sum(number(row[2]) * number(row[3]) for row in shown["rows"])
+    assert total == pytest.approx(number(shown["sum"]), abs=1e-3)
+    prediction = bundle.predict(bundle.golden[0]["patient"])
+    if kind == "binary":
+        answer = 1 / (1 + math.exp(-total))
+        assert answer == pytest.approx(prediction.value[0], abs=1e-3)
+        assert shown["baseline"] == []
+    else:
+        hazard = {row[0]: float(row[1]) for row in shown["baseline"]}[shown["horizon"]]
+        answer = math.exp(-hazard * math.exp(total))
+        assert answer == pytest.approx(prediction.value[prediction.times.index(12.0)], abs=1e-3)
+    assert float(shown["formula"].rpartition(" = ")[2]) == pytest.approx(answer, abs=1e-3)
+
+
+def test_two_patients_are_shown_one_of_them_incomplete(bundle_of):
+    whole, partial = examples(bundle_of("binary"), "m1")
+    assert whole["could_change"] == []
+    assert dict(partial["inputs"])["BCR::ABL1 (Ph+)"] == "not known"
+    assert len(partial["could_change"]) == 3
+    assert [item["key"] for item in (whole, partial)] == ["m1-patient-1", "m1-patient-2"]
+
+
+def test_estimates_come_as_percent_interval_and_frequency(bundle_of):
+    bundle = bundle_of("binary")
+    p = bundle.predict(bundle.golden[0]["patient"])
+    ((estimate, interval, often),) = examples(bundle, "m1")[0]["estimates"]
+    assert estimate == f"{100 * p.value[0]:.0f} %"
+    assert interval == f"{100 * p.low[0]:.0f} to {100 * p.high[0]:.0f} %"
+    assert often == f"about {100 * p.value[0]:.0f} in 100"
+
+
+def test_survival_has_a_row_a_time_and_a_curve(bundle_of):
+    whole, _ = examples(bundle_of("survival"), "m1")
+    assert [row[0] for row in whole["estimates"]] == ["6 months", "12 months"]
+    assert [f'id="m1-patient-1-{part}"' in figure for (figure, _), part in
+            zip(whole["figures"], ("effects", "curve"), strict=True)] == [True, True]  # fmt: skip
+
+
+def test_warnings_name_inputs_by_label_and_leave_the_banner_its_own(bundle_of):
+    _, partial = examples(bundle_of("binary", usable_signal=False), "m1")
+    assert any(text.startswith("Marrow MRD before first dose is below 0.01 %") for text in partial["remarks"])
+    assert any("not shown to beat the comparator" in text for text in partial["remarks"])
+    assert not any("SYNTHETIC" in text for text in partial["remarks"])

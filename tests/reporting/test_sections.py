@@ -1,0 +1,97 @@
+"""What a manifest says, and what it must not say."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from riskml.reporting.sections import learned_from, model_section
+
+
+def test_small_cells_of_the_flow_cannot_be_worked_out(bundle_of):
+    flow = model_section(bundle_of("binary"), "m")["flow"]
+    assert dict(flow["rows"]) == {
+        "Rows of the file (one row a course)": "86",
+        "left out: not the patient's first course": "5 or more",
+        "left out: Status at first dose not known": "<5",
+        "Patients the model learned from": "60",
+        "Patients with the event": "9",
+    }
+    assert flow["nobody"] == ["outcome not known"]
+
+
+def test_courses_are_called_courses(bundle_of):
+    manifest = bundle_of("binary").manifest
+    training = manifest["training"] | {"n_rows": 70}
+    courses = manifest["outcome"] | {"rows": "course"}
+    assert learned_from(manifest) == "60 patients, 9 with the event (15 %)"
+    assert learned_from(manifest | {"outcome": courses, "training": training}) == (
+        "70 courses of 60 patients, 9 with the event (13 %)"
+    )
+
+
+def test_ratios_are_those_of_the_coefficients_per_natural_unit(bundle_of):
+    section = model_section(bundle_of("binary"), "m")
+    assert section["ratio"] == "Odds ratio"
+    ph, poor, mrd = section["ratios"]
+    assert ph == ["BCR::ABL1 (Ph+)", "present v absent", f"{math.exp(1):.1f}", "1.95 to 4.8", "1.0000"]
+    assert poor[:3] == ["KMT2A rearrangement or TCF3::HLF", "each one present v absent", f"{math.exp(0.5):.2f}"]
+    assert mrd[1] == "10-fold higher value"
+    assert model_section(bundle_of("survival"), "m")["ratio"] == "Hazard ratio"
+
+
+def test_the_interval_of_a_ratio_is_the_quantile_of_the_refits(bundle_of):
+    # Refitted coefficients 0.6, 1.3 and 1.6: their type 7 quantiles at 5 and 95 % are 0.67 and 1.57.
+    assert (round(math.exp(0.67), 2), round(math.exp(1.57), 1)) == (1.95, 4.8)
+    assert model_section(bundle_of("binary"), "m")["ratios"][0][3] == "1.95 to 4.8"
+
+
+def test_performance_stands_beside_the_comparator(bundle_of):
+    rows = {row[0]: row[1:] for row in model_section(bundle_of("binary"), "m")["performance"]}
+    assert rows["AUC"] == ["0.64 (0.52 to 0.75)", "0.50", "1"]
+    assert rows["Brier score"] == ["0.120 (0.080 to 0.160)", "0.130", "0"]
+    assert rows["Scaled Brier"] == ["7 % (\N{MINUS SIGN}5 to 15 %)", "0 %", "100 %"]
+
+
+def test_calibration_groups_with_one_to_four_events_give_no_number(bundle_of):
+    groups = model_section(bundle_of("binary"), "m")["groups"]
+    # 0, 2 and 7 events of 20: the two would follow from the nine events in all, so the seven are blurred too.
+    assert [row[3] for row in groups] == ["none (up to 15 %)", "<5 events", "5 or more events"]
+
+
+def test_survival_boxes_carry_no_counts(bundle_of):
+    figures = model_section(bundle_of("survival"), "m")["figures"]
+    assert "with the event by 12 months" in figures[1][0]
+    assert "(9)" not in figures[1][0]
+    assert "(9)" in model_section(bundle_of("binary"), "m")["figures"][1][0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({}, "9 events for 3 coefficients, 3.0 each: very few"),
+        ({}, "simulated"),
+        ({}, "not external validation"),
+        (
+            {},
+            "prototypes of 5 or more patients. Their mean prediction is 15.0 %, that of the patients themselves 16.0 %",
+        ),
+        ({"usable_signal": False, "verdict": "AUC 0.5: chance"}, "No usable signal: AUC 0.5: chance."),
+    ],
+)
+def test_limitations_are_written_from_the_run(bundle_of, changes, found):
+    assert any(found in text for text in model_section(bundle_of("binary", **changes), "m")["limitations"])
+
+
+def test_a_bundle_without_evaluation_has_a_section_all_the_same(bundle_of):
+    section = model_section(bundle_of("binary", evaluation=None, usable_signal=False, verdict="not evaluated"), "m")
+    assert section["performance"] == section["groups"] == []
+    assert len(section["figures"]) == 1
+
+
+def test_folds_that_could_not_be_ranked_are_named(bundle_of):
+    judged = bundle_of("binary").manifest["evaluation"] | {"folds_not_estimable": 2}
+    section = model_section(bundle_of("binary", evaluation=judged), "m")
+    assert "2 of 50 test folds could not be ranked" in section["plan"]
+    assert any("2 test folds" in text for text in section["limitations"])

@@ -1,0 +1,84 @@
+"""The measures of one sample: each is the metric it says it is, and words follow numbers."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from riskml.training.measures import BINARY, SURVIVAL, Sample, comparator, measures_of, verdict, with_intervals
+from riskml.training.metrics.intervals import Interval
+
+
+def sample(time=None, risk=(0.1, 0.2, 0.6, 0.7), event=(False, False, True, True)):
+    risk = np.array(risk)
+    reference = np.full(len(risk), 0.5)
+    months = None if time is None else np.array(time, dtype=float)
+    return Sample(np.array(event), months, risk, np.log(risk / (1 - risk)), reference, np.arange(len(risk)), 6.0)
+
+
+def test_binary_measures_by_hand():
+    of = {name: measure.of(sample()) for name, measure in BINARY.items()}
+    assert of["auc"] == 1
+    # Squared errors .01, .04, .16, .09: mean .075, against .25 of the comparator's .5.
+    assert of["brier"] == pytest.approx(0.075)
+    assert of["scaled_brier"] == pytest.approx(1 - 0.075 / 0.25)
+    assert of["observed_expected"] == pytest.approx(2 / 1.6)
+    assert math.isnan(of["calibration_slope"]), "separated: the slope has no maximum"
+
+
+def test_survival_measures_by_hand():
+    patients = sample(time=[10, 8, 5, 3])
+    of = {name: measure.of(patients) for name, measure in SURVIVAL.items()}
+    assert measures_of(patients) is SURVIVAL
+    assert of["c_index"] == 1
+    # Nobody is censored before month 6, so the weights are 1 and the figures those of the binary case.
+    assert of["brier"] == pytest.approx(0.075)
+    assert of["ipa"] == pytest.approx(1 - 0.075 / 0.25)
+    assert of["observed_expected"] == pytest.approx(0.5 / 0.4)
+
+
+def test_take_keeps_rows_together():
+    part = sample(time=[10, 8, 5, 3]).take(np.array([3, 0, 3]))
+    assert part.event.tolist() == [True, False, True]
+    assert part.time.tolist() == [3, 10, 3]
+    assert part.patient.tolist() == [3, 0, 3]
+
+
+def test_intervals_centre_on_the_points_they_are_given():
+    rng = np.random.default_rng(0)
+    event = rng.random(200) < 0.3
+    risk = np.clip(0.3 + 0.2 * event + rng.normal(0, 0.1, 200), 0.01, 0.99)
+    guess = sample(risk=risk, event=event)
+    own = with_intervals(guess, seed=1)
+    points = {name: interval.value for name, interval in own.items()} | {"auc": 0.6, "brier": 0.2}
+    moved = with_intervals(guess, seed=1, points=points, inflation=1.25)
+    assert moved["auc"].value == 0.6
+    assert moved["auc"].low < 0.6 < moved["auc"].high
+    assert moved["brier"].high - moved["brier"].low == pytest.approx(own["brier"].high - own["brier"].low)
+    assert with_intervals(guess, seed=1)["brier"] == own["brier"]
+
+
+def test_the_comparator_has_no_discrimination():
+    assert comparator(sample()) == {"name": "prevalence", "risk": 0.5, "brier": 0.25, "auc": 0.5}
+    assert comparator(sample(time=[10, 8, 5, 3]))["name"] == "Kaplan-Meier"
+
+
+@pytest.mark.parametrize(
+    ("low", "gain", "usable", "words"),
+    [
+        (0.6, 0.2, True, "squared error 20 % below"),
+        (0.5, 0.2, False, "ranking by chance is not ruled out"),
+        (0.6, -0.1, False, "no closer to what happened"),
+        (math.nan, 0.2, False, "not estimable from 7 events"),
+    ],
+)
+def test_the_verdict_needs_ranking_and_gain(low, gain, usable, words):
+    metrics = {
+        "auc": Interval(0.7, low, 0.8, 0.95, ""),
+        "scaled_brier": Interval(gain, gain - 0.1, gain + 0.1, 0.95, ""),
+    }
+    said = verdict(metrics, 7)
+    assert said[0] is usable
+    assert words in said[1]
