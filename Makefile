@@ -89,4 +89,7 @@ $(STAMP): requirements.lock pyproject.toml
 	  $(RUN) pip install --quiet 'pip>=25.1'; \
 	  $(RUN) pip install --quiet -e . --group dev; \
 	fi
+# PYTHONDONTWRITEBYTECODE may be set; without byte code every start would compile riskml anew, which takes longer than
+# a prediction.
+	@$(RUN) compileall -q riskml
 	@touch "$@"

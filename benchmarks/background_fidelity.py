@@ -62,11 +62,15 @@ def majority(model: PortableModel, tristate: set[str]) -> PortableModel:
 def drawn(model: PortableModel, frame: Any) -> PortableModel:
     """A generative background: each input drawn by itself from its training distribution, 50 draws."""
     rng = np.random.default_rng(0)
-    columns = {name: rng.permutation(np.resize(np.sort(frame[name].to_numpy()), len(frame)))[:50] for name in model.inputs}
-    return from_rows(model, frame.iloc[: len(columns[model.inputs[0]])].assign(**columns))
+    columns = {
+        name: rng.permutation(np.resize(frame[name].to_numpy(), max(50, len(frame))))[:50] for name in model.inputs
+    }
+    return from_rows(model, frame.iloc[np.resize(np.arange(len(frame)), 50)].assign(**columns))
 
 
-def line(label: str, model: PortableModel, reference: PortableModel, rows: TrainingSet, times: tuple[float, ...]) -> str:
+def line(
+    label: str, model: PortableModel, reference: PortableModel, rows: TrainingSet, times: tuple[float, ...]
+) -> str:
     """One row of the table."""
     columns = {name: rows.frame[name].to_numpy() for name in model.inputs}
     n = len(rows.event)
@@ -94,7 +98,7 @@ def compare(job: Job) -> None:
         reference = from_rows(model, frame)
         print(line(f"microaggregates, at most {most}", model, reference, rows, times))
         if most == 50:
-            tristate = {n for n in model.inputs if rows.frame[n].nunique() <= 2 and n not in ("cycle_index",)}
+            tristate = {n for n in model.inputs if rows.frame[n].nunique() <= 2 and n != "cycle_index"}
             tristate -= {n for f in model.features if f.op == "level" for n in f.inputs}
             print(line("  the same, lesions by majority", majority(model, tristate), reference, rows, times))
             print(line("independent draws of each input", drawn(model, frame), reference, rows, times))

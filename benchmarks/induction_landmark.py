@@ -1,6 +1,6 @@
-"""What counting induction failures at the landmark does to the C statistic of ``induction_efs`` (needs the real cohort).
+"""What counting induction failures at the landmark does to the C of ``induction_efs`` (needs the real cohort).
 
-    python -m benchmarks.induction_landmark
+Run it with ``python -m benchmarks.induction_landmark``.
 """
 
 from __future__ import annotations

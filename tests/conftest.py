@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+Riskml = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +26,37 @@ def data_file() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def process_environment() -> dict[str, str]:
+    """A plain user's environment: nothing of ours that would change what Python imports or how it prints."""
+    ours = ("PYTHON", "LC_", "LANG", "COLUMNS", "NO_COLOR")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return kept | {"LANG": "C.UTF-8", "OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture(scope="session")
+def run_riskml(process_environment) -> Riskml:
+    """Run ``riskml`` with some words in folder ``cwd``; ``env`` adds to the environment, ``stdin`` is piped in."""
+
+    def run(*words, cwd, stdin="", env=None, timeout=120):
+        return subprocess.run(
+            [sys.executable, "-m", "riskml", *map(str, words)],
+            cwd=cwd,
+            env=process_environment | (env or {}),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=timeout,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def riskml(run_riskml, tmp_path) -> Riskml:
+    """``run_riskml`` in the test's own folder."""
+    return lambda *words, **settings: run_riskml(*words, **{"cwd": tmp_path, **settings})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
 from typing import Any
 
 from riskml.cli.options import add_columns, add_command
@@ -30,12 +29,8 @@ def run(options: argparse.Namespace) -> int:
         cohort = read_cohort(options.cohort, options.columns)
     except DataError as error:
         if options.json:
-            print(
-                json.dumps(
-                    {"ok": False, "message": error.message, "faults": [asdict(f) for f in group_faults(error.faults)]},
-                    indent=2,
-                )
-            )
+            faults = [fault.to_fields() for fault in group_faults(error.faults)]
+            print(json.dumps({"ok": False, "message": error.message, "faults": faults}, indent=2))
             return error.exit_code
         raise
     if options.json:
@@ -43,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
         facts = {"ok": True, "courses": cohort.n_courses, "patients": cohort.n_patients, "synthetic": cohort.synthetic}
         print(
             json.dumps(
-                {**facts, "sha256": cohort.sha256, "missing": missing, "notes": [asdict(n) for n in cohort.notes]},
+                {**facts, "sha256": cohort.sha256, "missing": missing, "notes": [n.to_fields() for n in cohort.notes]},
                 indent=2,
             )
         )

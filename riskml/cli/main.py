@@ -35,7 +35,7 @@ def build_parser(only: str | None = None) -> Parser:
     """The argument parser; with ``only``, just that command's options are built."""
     parser = Parser(
         prog="riskml",
-        description="Honest risk estimates before blinatumomab in B-ALL. For research; not a medical device.",
+        description="Honest risk estimates before blinatumomab in B-ALL.\nFor research; not a medical device.",
         epilog="Exit codes: 0 done, 2 usage, 3 data refused, 4 bundle refused, 5 not estimable.",
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from riskml.runtime.card import RESEARCH, SYNTHETIC
 from riskml.runtime.predict import Prediction
+from riskml.runtime.shares import digits, frequency, percent
 
 TYPE_CHECKING = False  # see riskml.record
 if TYPE_CHECKING:
@@ -22,28 +23,12 @@ def present(prediction: Prediction) -> str:
     return "\n".join(_lines(prediction))
 
 
-def percent(share: float) -> str:
-    """``"18 %"``; below one percent ``"0.4 %"``, and never a false 0 or 100."""
-    if share < 0.0005:
-        return "less than 0.1 %"
-    if share > 0.9995:
-        return "more than 99.9 %"
-    return f"{100 * share:.1f} %" if share < 0.01 or share > 0.99 else f"{100 * share:.0f} %"
-
-
-def frequency(share: float) -> str:
-    """A natural frequency: ``"about 18 in 100"``, ``"about 4 in 1000"``."""
-    if share < 0.0005:
-        return "fewer than 1 in 1000"
-    return f"about {1000 * share:.0f} in 1000" if share < 0.01 else f"about {100 * share:.0f} in 100"
-
-
 def _wrap(text: str, indent: str = "  ") -> list[str]:
     return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent + "  ")
 
 
 def _lines(p: Prediction) -> Iterator[str]:
-    yield f"{p.model['outcome']}  ({p.model['name']}, version {p.model['version']})"
+    yield from _wrap(f"{p.model['outcome']}  ({p.model['name']}, version {p.model['version']})", "")
     if p.model["synthetic"]:
         yield from _wrap(SYNTHETIC, "")
     yield from _wrap(RESEARCH, "")
@@ -59,7 +44,11 @@ def _lines(p: Prediction) -> Iterator[str]:
         for reason in p.reasons:
             yield from _wrap(f"- {reason}")
         yield ""
-    remarks = [w for w in p.warnings if w.code not in ("synthetic", "outside_domain")]
+    unused = [w for w in p.warnings if w.code == "not_used"]
+    remarks = [w for w in p.warnings if w.code not in ("synthetic", "outside_domain", "not_used")]
+    if unused:
+        yield from _wrap(f"Given, but not used by this model: {', '.join(w.input or '' for w in unused)}", "")
+        yield ""
     if remarks:
         yield "Please note:"
         for remark in remarks:
@@ -72,17 +61,16 @@ def _lines(p: Prediction) -> Iterator[str]:
 
 def _estimate_lines(p: Prediction) -> Iterator[str]:
     if p.kind == "probability":
-        low, high = 100 * p.low[0], 100 * p.high[0]
         yield f"Estimated risk: {percent(p.value[0])} ({frequency(p.value[0])})"
-        yield f"  {100 * p.level:.0f} % interval: {low:.0f} to {high:.0f} %"
+        yield f"  {100 * p.level:.0f} % interval: {digits(p.low[0])} to {digits(p.high[0])} %"
         if p.on_value is not None:
             yield f"  average of the training cohort's prototypes: {percent(p.on_value.base[0])}"
         return
     yield f"Estimated to be event-free ({100 * p.level:.0f} % interval; each # is 5 in 100):"
     for k, time in enumerate(p.times):
         bar = "#" * round(20 * p.value[k])
-        low, high = 100 * p.low[k], 100 * p.high[k]
-        yield f"  at {time:>4g} months  {percent(p.value[k]):>7}  ({low:.0f} to {high:.0f} %)  |{bar:.<20}|"
+        middle, low, high = digits(p.value[k]), digits(p.low[k]), digits(p.high[k])
+        yield f"  at {time:>4g} months  {middle:>5} %  ({low} to {high} %)  |{bar:.<20}|"
     if p.on_value is not None:
         averages = ", ".join(
             f"{percent(base)} at {time:g}" for base, time in zip(p.on_value.base, p.times, strict=True)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from signal import SIG_IGN, SIGINT, signal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ def run_jobs(
     jobs: Sequence[Job], out: Path, *, workers: int, seed: int, evaluate: bool = True, command: str = ""
 ) -> list[Bundle]:
     """Train each job into ``out/<name>/`` and write ``out/report.html``; prints one line a model."""
+    from joblib import parallel_config
+
     from riskml.reporting.report import CohortSummary, write_report
     from riskml.runtime.files import write_whole
     from riskml.training.train import train
@@ -72,9 +75,11 @@ def run_jobs(
     _prepare(out, [job.recipe.name for job in jobs])
     bundles = []
     for job in jobs:
-        bundle = train(
-            job.recipe, job.cohort, evaluation=None if evaluate else False, seed=seed, jobs=workers, progress=say
-        )
+        # Ctrl-C reaches the workers, too; only the main process is to say something about it.
+        with parallel_config(backend="loky", initializer=signal, initargs=(SIGINT, SIG_IGN)):
+            bundle = train(
+                job.recipe, job.cohort, evaluation=None if evaluate else False, seed=seed, jobs=workers, progress=say
+            )
         home = out / job.recipe.name
         home.mkdir(parents=True, exist_ok=True)
         bundle.save(home / "bundle")
@@ -108,7 +113,9 @@ def summary_lines(bundles: Sequence[Bundle]) -> list[str]:
     lines = []
     for bundle in bundles:
         m, training = bundle.manifest, bundle.manifest["training"]
-        lines.append(f"{m['name']}: {m['label']} - {training['n_patients']} patients, {training['n_events']} events")
+        courses = "" if training["n_rows"] == training["n_patients"] else f" ({training['n_rows']} courses)"
+        size = f"{training['n_patients']} patients{courses}, {training['n_events']} events"
+        lines.append(f"{m['name']}: {m['label']} - {size}")
         if m["evaluation"] is not None:
             metrics = m["evaluation"]["metrics"]
             lines += [f"  {name:<18} {interval_text(metric)}" for name, metric in metrics.items()]

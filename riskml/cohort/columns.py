@@ -15,6 +15,7 @@ from riskml.errors import Fault, printable
 from riskml.runtime.dictionary import Dictionary, Variable
 from riskml.runtime.parsing import MISSING, CellError, Note, Reading
 
+MOST_UNKNOWN = 50
 NUMERIC = frozenset({"number", "integer", "tristate"})
 
 
@@ -43,6 +44,7 @@ def find_sources(header: Sequence[str], columns: ColumnMap, dictionary: Dictiona
     """Find each column's variable: by the map, else by its own name; two columns never share one."""
     found: dict[str, Source] = {}
     faults = list(columns.absent(header))
+    unknown: list[str] = []
     for name in header:
         mapped = columns.columns.get(name)
         if mapped is not None:
@@ -52,7 +54,7 @@ def find_sources(header: Sequence[str], columns: ColumnMap, dictionary: Dictiona
         elif name in columns.ignored:
             continue
         else:
-            faults.append(_unknown_column(name, dictionary))
+            unknown.append(name)
             continue
         variable = source.variable.name
         if name in columns.ignored:
@@ -66,16 +68,21 @@ def find_sources(header: Sequence[str], columns: ColumnMap, dictionary: Dictiona
         else:
             found[variable] = source
     if not found and not faults:
-        faults.append(Fault(None, None, "a cohort needs a column of the dictionary", None, "see riskml features"))
-    return list(found.values()), faults
+        # Not one known name: perhaps no header at all, and the first patient's row must not be quoted.
+        remedy = "put the column names into the first row (see riskml features), or map them with a --columns file"
+        return [], [Fault(None, None, "a cohort needs a column of the dictionary", None, remedy)]
+    return list(found.values()), [*faults, *_unknown_columns(unknown, dictionary)]
 
 
-def _unknown_column(name: str, dictionary: Dictionary) -> Fault:
-    remedy = (
-        f"rename it (the nearest known name is {dictionary.nearest(name)}), "
-        "map it or list it under [ignore] in a --columns file"
-    )
-    return Fault(None, name, "must be a variable of the dictionary", None, remedy)
+def _unknown_columns(names: Sequence[str], dictionary: Dictionary) -> Iterator[Fault]:
+    """One fault each for the first, since searching the nearest name takes time; one for all the others."""
+    rule, ways = "must be a variable of the dictionary", "map it or list it under [ignore] in a --columns file"
+    for name in names[:MOST_UNKNOWN]:
+        nearest = dictionary.nearest(name)
+        yield Fault(None, name, rule, None, f"rename it (the nearest known name is {nearest}), {ways}")
+    rest = names[MOST_UNKNOWN:]
+    if rest:
+        yield Fault(None, rest[0], f"{rule}, and so must {len(rest) - 1:,} columns more", None, ways)
 
 
 def parse_column(table: RawTable, source: Source, dictionary: Dictionary) -> Column:

@@ -13,6 +13,7 @@ from riskml.runtime.bundle import Bundle
 from riskml.runtime.model import Feature
 from riskml.runtime.predict import Prediction, known_values, read_inputs
 from riskml.runtime.score import value
+from riskml.runtime.shares import frequency, percent
 
 EXAMPLES = 2
 
@@ -78,7 +79,7 @@ def by_hand(bundle: Bundle) -> dict[str, Any] | None:
         "rows": rows,
         "sum": lp,
         "formula": formula,
-        "answer": words.percent(answer),
+        "answer": percent(answer),
         "horizon": f"{horizon:g}",
         "baseline": table,
     }
@@ -124,7 +125,7 @@ def _estimates(p: Prediction) -> list[list[str]]:
     rows = []
     for place, (middle, low, high) in enumerate(zip(p.value, p.low, p.high, strict=True)):
         when = [f"{p.times[place]:g} months"] if p.times else []
-        rows.append([*when, words.percent(middle), words.span(low, high), words.frequency(middle)])
+        rows.append([*when, percent(middle), words.span(low, high), frequency(middle)])
     return rows
 
 
@@ -140,7 +141,7 @@ def _example_figures(
     what = f"chance of being event-free at {p.times[place]:g} months" if p.times else "risk"
     ordered = sorted(p.on_value.effects[place].items(), key=lambda item: (-abs(item[1]), item[0]))
     effects = [(f"{p.labels[name]}: {words.printed(p.shown[name])}", effect) for name, effect in ordered]
-    ends = " to ".join(words.percent(share) for share in (p.on_value.base[place], p.value[place]))
+    ends = " to ".join(percent(share) for share in (p.on_value.base[place], p.value[place]))
     title = f"How the known inputs move the {what} from {ends}"
     drawing = figures.waterfall(
         f"{key}-effects", p.on_value.base[place], effects, p.value[place],

@@ -16,7 +16,8 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from riskml.reporting.words import decimal, percent, signed
+from riskml.reporting.words import decimal, signed
+from riskml.runtime.shares import percent
 
 ACCENT = "#0b5c8a"
 PALE = "#d5e5ef"

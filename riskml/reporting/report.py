@@ -21,6 +21,7 @@ from riskml.runtime.bundle import Bundle
 from riskml.runtime.card import RESEARCH, SYNTHETIC
 from riskml.runtime.dictionary import load_dictionary
 from riskml.runtime.files import write_whole
+from riskml.runtime.small_cells import count
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _COMPARATORS = {
@@ -64,7 +65,7 @@ class CohortSummary:
         n_centres = cohort.frame["centre"].nunique() if "centre" in cohort.frame else 0
         centres = f", {n_centres} centre{'s' if n_centres > 1 else ''}" if n_centres else ""
         lines = [
-            f"{words.count(cohort.n_courses)} courses of {words.count(cohort.n_patients)} patients{centres}",
+            f"{count(cohort.n_courses)} courses of {count(cohort.n_patients)} patients{centres}",
             *([f"Source: {cohort.map_source}"] if cohort.map_source else []),
             f"File {cohort.name}, SHA-256 {cohort.sha256}",
         ]

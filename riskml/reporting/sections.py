@@ -16,6 +16,8 @@ from riskml.reporting.examples import by_hand, drawn, examples, predictor_label
 from riskml.runtime.bundle import Bundle
 from riskml.runtime.card import metric_label
 from riskml.runtime.score import quantile
+from riskml.runtime.shares import percent
+from riskml.runtime.small_cells import SMALLEST_CELL, count, counts_of_a_whole
 
 # What a perfect model and one that says the same for everybody would get.
 _IDEAL = {"calibration_slope": "1", "observed_expected": "1", "scaled_brier": "100 %", "ipa": "100 %", "brier": "0"}
@@ -67,11 +69,11 @@ def unit_of(manifest: Mapping[str, Any]) -> str:
 def learned_from(manifest: Mapping[str, Any]) -> str:
     """``"125 courses of 105 patients, 6 with the event (5 %)"``."""
     training = manifest["training"]
-    patients = f"{words.count(training['n_patients'])} patients"
-    rows = f"{words.count(training['n_rows'])} courses of {patients}" if unit_of(manifest) == "course" else patients
+    patients = f"{count(training['n_patients'])} patients"
+    rows = f"{count(training['n_rows'])} courses of {patients}" if unit_of(manifest) == "course" else patients
     share = training["n_events"] / max(1, training["n_rows"])
-    shown = "" if training["n_events"] < words.SMALLEST_CELL else f" ({words.percent(share)})"
-    return f"{rows}, {words.count(training['n_events'])} with the event{shown}"
+    shown = "" if training["n_events"] < SMALLEST_CELL else f" ({percent(share)})"
+    return f"{rows}, {count(training['n_events'])} with the event{shown}"
 
 
 def _facts(bundle: Bundle) -> list[tuple[str, str]]:
@@ -98,14 +100,11 @@ def _facts(bundle: Bundle) -> list[tuple[str, str]]:
 def _flow(bundle: Bundle) -> dict[str, Any]:
     training, noun = bundle.manifest["training"], f"{unit_of(bundle.manifest)}s"
     left_out = [(words.reason(item["reason"], bundle.dictionary), item["count"]) for item in training["left_out"]]
-    total = training["n_rows"] + sum(number for _, number in left_out)
-    taken = [(text, number) for text, number in left_out if number]
-    shown = words.counts_of_a_whole([number for _, number in taken])
-    rows = [("Rows of the file (one row a course)", words.count(total))]
-    rows += [(f"left out: {text}", number) for (text, _), number in zip(taken, shown, strict=True)]
-    rows.append((f"{noun.capitalize()} the model learned from", words.count(training["n_rows"])))
-    rows.append((f"{noun.capitalize()} with the event", words.count(training["n_events"])))
-    return {"rows": rows, "nobody": [text for text, number in left_out if not number]}
+    rows = [("Rows of the file (one row a course)", count(training["n_file_rows"]))]
+    rows += [(f"left out: {text}", number) for text, number in left_out if number != "0"]
+    rows.append((f"{noun.capitalize()} the model learned from", count(training["n_rows"])))
+    rows.append((f"{noun.capitalize()} with the event", count(training["n_events"])))
+    return {"rows": rows, "nobody": [text for text, number in left_out if number == "0"]}
 
 
 def _predictors(bundle: Bundle) -> list[list[str]]:
@@ -169,13 +168,13 @@ def _calibration_rows(evaluation: Mapping[str, Any]) -> list[list[str]]:
     curve, rows = evaluation["calibration"], []
     events = [round(share * size) for share, size in zip(curve["observed"], curve["patients"], strict=True)]
     points = zip(*(curve[k] for k in ("patients", "predicted", "observed", "low", "high")), strict=True)
-    shown = zip(points, words.counts_of_a_whole(events), strict=True)
+    shown = zip(points, counts_of_a_whole(events), strict=True)
     for number, ((size, predicted, observed, low, high), cell) in enumerate(shown, start=1):
-        happened = f"none (up to {words.percent(high)})"
+        happened = f"none (up to {percent(high)})"
         if observed > 0:
-            happened = f"{words.percent(observed)} ({words.span(low, high)})" if cell.isdigit() else f"{cell} events"
+            happened = f"{percent(observed)} ({words.span(low, high)})" if cell.isdigit() else f"{cell} events"
         place = {1: ", lowest risk", len(events): ", highest risk"}.get(number, "")
-        rows.append([f"{number}{place}", words.count(size), words.percent(predicted), happened])
+        rows.append([f"{number}{place}", count(size), percent(predicted), happened])
     return rows
 
 
@@ -194,7 +193,7 @@ def _figures(bundle: Bundle, key: str) -> Iterator[tuple[Markup, str]]:
             ),
         )
         # With censoring, these two counts and that of all events would tell how few are in between.
-        sizes = ["", ""] if by else [f" ({words.count(spread[k])})" for k in ("n_with", "n_without")]
+        sizes = ["", ""] if by else [f" ({count(spread[k])})" for k in ("n_with", "n_without")]
         groups = [
             (f"with the event{by}{sizes[0]}", spread["with_event"]),
             (f"without it{sizes[1]}", spread["without_event"]),
@@ -235,8 +234,7 @@ def _limitations(bundle: Bundle) -> Iterator[str]:
         worst = sorted(gaps, key=lambda n: (-gaps[n], n))[:3]
         listed = ", ".join(f"{label[n].label} {words.missing_share(gaps[n], training['n_rows'])}" for n in worst)
         yield f"Inputs are missing, most often: {listed}. If there is a reason for it, averaging over them is biased."
-    left_out = sum(item["count"] for item in training["left_out"])
-    if left_out:
+    if training["n_file_rows"] > training["n_rows"]:
         yield "Rows were left out of the training data (see above): results hold for those who stayed in."
     background, unit = manifest["background"], unit_of(manifest)
     yield (

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from riskml.runtime.dictionary import Dictionary, Variable
 from riskml.runtime.model import Feature
+from riskml.runtime.shares import percent
+from riskml.runtime.small_cells import SMALLEST_CELL, count
 
-# Counts of 1 to 4 patients are not printed: they could point at somebody.
-SMALLEST_CELL = 5
 MINUS = "\N{MINUS SIGN}"
 NOT_ESTIMABLE = "not estimable"
 # How well a model ranks, by the upper end of each band of AUC or C.
@@ -29,30 +29,6 @@ _REMARKS = {
     "unusual_value": "values outside the usual range",
     "unit_assumed": "values whose unit had to be assumed",
 }
-
-
-def percent(share: float) -> str:
-    """``"18 %"``; one decimal below 1 % and above 99 %, and never a false 0 or 100."""
-    if share < 0.0005:
-        return "less than 0.1 %"
-    if share > 0.9995:
-        return "more than 99.9 %"
-    return f"{100 * share:.1f} %" if share < 0.00995 or share >= 0.99 else f"{100 * share:.0f} %"
-
-
-def frequency(share: float) -> str:
-    """A natural frequency: ``"about 18 in 100"``, ``"about 4 in 1000"``.
-
-    References
-    ----------
-    Gigerenzer G, Hoffrage U. How to improve Bayesian reasoning without instruction: frequency formats.
-    Psychol Rev 1995;102:684-704.
-    """
-    if share < 0.0005:
-        return "fewer than 1 in 1000"
-    if share > 0.995:
-        return "more than 99 in 100"
-    return f"about {1000 * share:.0f} in 1000" if share < 0.00995 else f"about {100 * share:.0f} in 100"
 
 
 def span(low: float, high: float) -> str:
@@ -91,25 +67,6 @@ def with_interval(metric: Mapping[str, Any], digits: int = 2, *, scale: float = 
     if low is None or high is None:
         return f"{decimal(value, digits)}{unit} (interval not estimable)"
     return f"{decimal(value, digits)}{unit} ({decimal(low, digits)} to {decimal(high, digits)}{unit})"
-
-
-def count(number: int) -> str:
-    """A count of patients; 1 to 4 are written ``"<5"``."""
-    return f"<{SMALLEST_CELL}" if 0 < number < SMALLEST_CELL else f"{number:,}"
-
-
-def counts_of_a_whole(numbers: Sequence[int]) -> list[str]:
-    """Counts whose total is known elsewhere in the report, so that no small one follows by subtraction.
-
-    Where the small cells together are below five, the smallest other cell is blurred too (complementary suppression;
-    Hundepool A et al. Statistical Disclosure Control. Wiley 2012, chapter 4).
-    """
-    shown = [count(number) for number in numbers]
-    if 0 < sum(number for number in numbers if number < SMALLEST_CELL) < SMALLEST_CELL:
-        others = [(number, place) for place, number in enumerate(numbers) if number >= SMALLEST_CELL]
-        if others:
-            shown[min(others)[1]] = f"{SMALLEST_CELL} or more"
-    return shown
 
 
 def missing_share(share: float, n_rows: int | None) -> str:

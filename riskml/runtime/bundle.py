@@ -1,6 +1,6 @@
 """A bundle: the portable model and what travels with it, opened only after every check.
 
-Format, digests and golden predictions have to agree.
+Format, digests, shapes and golden predictions have to agree.
 
 Nothing here can run code from a bundle: files are JSON or text, checked before any of them is believed.
 """
@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from riskml.errors import BundleError, RiskmlError, UsageError
 from riskml.record import Record
 from riskml.resources import folder
-from riskml.runtime.dictionary import Dictionary
-from riskml.runtime.model import FORMAT, ModelError, PortableModel, model_from_dict
+from riskml.runtime.dictionary import Dictionary, Variable
+from riskml.runtime.model import FORMAT, PortableModel, level_inputs, model_from_dict
 from riskml.runtime.predict import Prediction, checked_times, known_values, predict, read_inputs
 from riskml.runtime.score import interval, score_table, value
 
@@ -39,6 +39,31 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 FILES = ("model.json", "golden.json", "CARD.md")
+# What a bundle's folder may hold; saving replaces the folder, so nothing else may stand in it.
+_OWN_FILES = {MANIFEST, *FILES, "estimator.joblib"}
+# What every door reads from a manifest, so that a bundle which lacks it is refused when opened and not when used.
+_KEYS: Mapping[str, type | tuple[type, ...]] = {
+    "name": str,
+    "version": str,
+    "label": str,
+    "kind": str,
+    "outcome": dict,
+    "landmark": str,
+    "horizons_months": list,
+    "synthetic": bool,
+    "intended_use": str,
+    "not_for": list,
+    "applies_to": dict,
+    "usable_signal": bool,
+    "verdict": str,
+    "predictors": list,
+    "training": dict,
+    "background": dict,
+    "importance": list,
+    "evaluation": (dict, type(None)),
+    "versions": dict,
+    "dictionary": dict,
+}
 MAX_BYTES = 64_000_000
 # Golden predictions must come back to this; the last digits of exp() may differ between machines.
 TOLERANCE = 1e-9
@@ -97,29 +122,33 @@ class Bundle(Record):
         Raises
         ------
         UsageError
-            If ``path`` exists and is something other than a bundle or an empty folder.
+            If ``path`` exists and is something other than a bundle or an empty folder, or cannot be written.
+        BundleError
+            If something was changed after the bundle was sealed: it would not open again.
         """
         from pathlib import Path  # opening and predicting do without it
 
-        target = Path(path)
-        if target.exists() and (not target.is_dir() or (any(target.iterdir()) and not (target / MANIFEST).is_file())):
-            raise UsageError(f"{path} exists and is not a bundle: choose another place")
+        check_place(path)
+        target = Path(path).resolve()
         files = {name: _text(content) for name, content in self._contents().items()}
-        new, old = (
-            target.with_name(f".{target.name}.new-{os.getpid()}"),
-            target.with_name(f".{target.name}.old-{os.getpid()}"),
-        )
-        new.mkdir(parents=True)
-        for name, text in files.items():
-            (new / name).write_bytes(text)
-        if target.exists():
-            target.rename(old)
-        new.rename(target)
-        if old.exists():
-            for file in old.iterdir():
-                file.unlink()
-            old.rmdir()
-        return target
+        _check_digests(self.manifest, files)
+        new = target.with_name(f".{target.name}.new-{os.getpid()}")
+        old = target.with_name(f".{target.name}.old-{os.getpid()}")
+        try:
+            new.mkdir(parents=True)
+            for name, text in files.items():
+                (new / name).write_bytes(text)
+            if target.exists():
+                target.rename(old)
+            new.rename(target)
+        except OSError as error:
+            raise UsageError(f"cannot write the bundle {str(path)!r}: {error.strerror}") from None
+        finally:
+            if old.exists() and not target.exists():
+                old.rename(target)
+            _remove(new)
+            _remove(old)
+        return Path(path)
 
     def _contents(self) -> dict[str, Any]:
         return {
@@ -128,6 +157,27 @@ class Bundle(Record):
             "golden.json": list(self.golden),
             "CARD.md": self.card,
         }
+
+
+def check_place(path: str | Path) -> None:
+    """Refuse to write a bundle over anything but a bundle or an empty folder, with ``UsageError``."""
+    from pathlib import Path
+
+    if Path(path).exists() and not _replaceable(Path(path)):
+        raise UsageError(f"{path} exists and is not a bundle: choose another place")
+
+
+def _replaceable(folder: Path) -> bool:
+    """Whether a folder is empty or a bundle and nothing but a bundle: a web page has a ``manifest.json``, too."""
+    held = {entry.name for entry in folder.iterdir()} if folder.is_dir() else {""}
+    return not held or (MANIFEST in held and held <= _OWN_FILES)
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        for file in folder.iterdir():
+            file.unlink()
+        folder.rmdir()
 
 
 def _text(content: Any) -> bytes:
@@ -179,13 +229,15 @@ def open_bundle(path: str | Path) -> Bundle:
     _check_format(manifest)
     _check_digests(manifest, raw)
     try:
+        _check_manifest(manifest)
         model = model_from_dict(_json_object(raw["model.json"], "model.json"))
         dictionary = Dictionary.from_dict(manifest["dictionary"])
-        golden = tuple(json.loads(raw["golden.json"]))
-        bundle = Bundle(manifest, model, golden, raw["CARD.md"].decode(), dictionary)
+        golden = _json(raw["golden.json"], "golden.json")
+        bundle = Bundle(manifest, model, tuple(golden), raw["CARD.md"].decode(), dictionary)
+        _check_agreement(bundle)
         _check_golden(bundle)
-    except (ModelError, KeyError, TypeError, AttributeError, ValueError) as error:
-        raise BundleError(f"the bundle is malformed: {error}") from None
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, AssertionError) as error:
+        raise BundleError(f"the bundle is malformed ({type(error).__name__}: {error})") from None
     return bundle
 
 
@@ -242,16 +294,27 @@ def _read_zip(path: str) -> dict[str, bytes]:
             names = {name: prefix + name for name in (MANIFEST, *FILES)}
             if max(sizes.get(inner, 0) for inner in names.values()) > MAX_BYTES:
                 raise BundleError(f"{path} unpacks to more than any bundle riskml writes")
-            return {name: archive.read(inner) for name, inner in names.items()}
-    except (zipfile.BadZipFile, KeyError, OSError, RuntimeError, NotImplementedError) as error:
+            contents = {}
+            for name, inner in names.items():
+                with archive.open(inner) as file:
+                    # Never read() alone: a size that lies would unpack all there is before anyone counts.
+                    contents[name] = file.read(MAX_BYTES)
+            return contents
+    except BundleError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a damaged archive sets off whatever its many decoders raise
         raise BundleError(f"{path} is neither a bundle folder nor a .zip of one ({type(error).__name__})") from None
 
 
-def _json_object(raw: bytes, name: str) -> dict[str, Any]:
+def _json(raw: bytes, name: str) -> Any:
     try:
-        content = json.loads(raw)
+        return json.loads(raw)
     except (ValueError, RecursionError):
         raise BundleError(f"{name} is not JSON: fetch the bundle again") from None
+
+
+def _json_object(raw: bytes, name: str) -> dict[str, Any]:
+    content = _json(raw, name)
     if not isinstance(content, dict):
         raise BundleError(f"{name} is not a JSON object: fetch the bundle again")
     return content
@@ -267,7 +330,7 @@ def _check_format(manifest: Mapping[str, Any]) -> None:
 
 def _check_digests(manifest: Mapping[str, Any], raw: Mapping[str, bytes]) -> None:
     digest = str(manifest.get("digest", "")).removeprefix("sha256:")
-    blank = raw[MANIFEST].replace(digest.encode(), _NO_DIGEST.encode(), 1)
+    blank = raw[MANIFEST].replace(digest.encode(errors="replace"), _NO_DIGEST.encode(), 1)
     if len(digest) != len(_NO_DIGEST) or hashlib.sha256(blank).hexdigest() != digest:
         raise BundleError("manifest.json does not match its own digest: fetch the bundle again")
     files = manifest.get("files")
@@ -276,8 +339,44 @@ def _check_digests(manifest: Mapping[str, Any], raw: Mapping[str, bytes]) -> Non
             raise BundleError(f"{name} is not the file its manifest describes: fetch the bundle again")
 
 
+def _check_manifest(manifest: Mapping[str, Any]) -> None:
+    wrong = [name for name, kind in _KEYS.items() if name not in manifest or not isinstance(manifest[name], kind)]
+    if wrong:
+        raise BundleError(f"the manifest lacks or misuses {', '.join(wrong)}: fetch the bundle again")
+
+
+def _check_agreement(bundle: Bundle) -> None:
+    """Manifest, model and dictionary have to speak of the same outcome and inputs."""
+    manifest, model, variables = bundle.manifest, bundle.model, bundle.dictionary.variables
+    if manifest["kind"] != model.kind:
+        raise BundleError(f"the manifest describes a {manifest['kind']} model, model.json is {model.kind}")
+    text = level_inputs(model.features)
+    for name in model.inputs:
+        allowed = ("category",) if name in text else ("number", "integer", "tristate")
+        if name not in variables or variables[name].kind not in allowed:
+            raise BundleError(f"the model's input {name!r} is not a {' or '.join(allowed)} of the bundle's dictionary")
+    for name, values in manifest["applies_to"].items():
+        if name not in variables or not _is_population(variables[name], values):
+            raise BundleError(f"applies_to gives {name} neither levels nor a range of numbers")
+    horizons = manifest["horizons_months"]
+    if model.kind == "survival" and not (horizons and all(0 <= h <= model.horizon for h in horizons)):
+        raise BundleError(f"horizons_months must name months from 0 to {model.horizon:g}, which the model supports")
+    if not all(isinstance(item, str) for item in manifest["not_for"]):
+        raise BundleError("not_for must be a list of texts")
+
+
+def _is_population(variable: Variable, values: Any) -> bool:
+    if not isinstance(values, list) or not values:
+        return False
+    if variable.kind == "category":
+        return all(isinstance(level, str) for level in values)
+    return len(values) == 2 and all(isinstance(x, int | float) for x in values) and values[0] <= values[1]
+
+
 def _check_golden(bundle: Bundle) -> None:
     """Recompute the invented patients: catches a riskml that no longer scores as the one that trained."""
+    if not bundle.golden:
+        raise BundleError("the bundle has no golden predictions to check it by")
     for number, entry in enumerate(bundle.golden, start=1):
         try:
             known = known_values(bundle, read_inputs(bundle.dictionary, entry["patient"]))

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from operator import add, sub
+from operator import add
 
 from riskml.record import Record
 from riskml.runtime.model import Member, PortableModel, Value
-from riskml.runtime.score import contribution, cumulative_hazards, respond, value
+from riskml.runtime.score import contribution, cumulative_hazards, points, position, respond, value
 
 # Enumeration doubles with every input that matters for this patient: 12 take about a second in pure Python.
 MAX_INPUTS = 12
@@ -56,8 +56,12 @@ def explain_link(model: PortableModel, known: Mapping[str, Value]) -> Effects:
             base += member.weight * mean
             if name in known:
                 effects[name] += member.weight * (contribution(model.features, linear, name, known[name]) - mean)
+    place = position(model, known)
+    mean = math.fsum(
+        m.weight * w * lp for m in model.members for w, lp in zip(place.weights, points(m, place), strict=True)
+    )
     scale = "log_odds" if model.kind == "binary" else "log_hazard"
-    return Effects(scale, (base,), (effects,), (base + math.fsum(effects.values()),))
+    return Effects(scale, (base,), (effects,), (mean,))
 
 
 def explain_value(model: PortableModel, known: Mapping[str, Value], times: Sequence[float] = ()) -> Effects:
@@ -93,7 +97,7 @@ def explain_value(model: PortableModel, known: Mapping[str, Value], times: Seque
                     for k in range(n_times):
                         effects[k][name] += weight * (coalition[subset | bit][k] - coalition[subset][k])
     scale = "probability" if model.kind == "binary" else "survival"
-    return Effects(scale, tuple(base), tuple(effects), tuple(value(model, known, times)))
+    return Effects(scale, tuple(min(1.0, b) for b in base), tuple(effects), tuple(value(model, known, times)))
 
 
 def _coalitions(
@@ -102,7 +106,7 @@ def _coalitions(
     """v(S) for every subset S of the inputs that matter; bit i of the index says whether input i is in S.
 
     An input whose contribution equals that of every prototype is a dummy: leaving it out halves the work and changes
-    nothing. Subsets are walked in Gray-code order so that each step changes a single input in every prototype.
+    nothing. Each subset is one step from a smaller one, so that rounding never adds up over more steps than inputs.
     """
     features, linear = model.features, member.linear
     names, moves = [], []
@@ -119,12 +123,11 @@ def _coalitions(
         raise ValueError(f"exact enumeration takes at most {MAX_INPUTS} inputs, got {len(names)}")
     hazards = cumulative_hazards(member, times)
     values: list[list[float]] = [[]] * (1 << len(names))
-    values[0] = respond(member, lps, model.weights, hazards)
-    subset = 0
-    for step in range(1, 1 << len(names)):
-        bit = (step & -step).bit_length() - 1
-        subset ^= 1 << bit
-        change = add if subset >> bit & 1 else sub
-        lps = list(map(change, lps, moves[bit]))
+
+    def walk(subset: int, start: int, lps: list[float]) -> None:
         values[subset] = respond(member, lps, model.weights, hazards)
+        for bit in range(start, len(names)):
+            walk(subset | 1 << bit, bit + 1, list(map(add, lps, moves[bit])))
+
+    walk(0, 0, lps)
     return names, values

@@ -19,9 +19,12 @@ def write_whole(path: str | Path, content: str | bytes) -> Path:
     UsageError
         If the folder cannot be made or written.
     """
+    from contextlib import suppress
     from pathlib import Path
 
     target = Path(path)
+    if target.is_dir():
+        raise UsageError(f"cannot write {str(path)!r}: it is a folder")
     # The process number keeps two writers apart; the last step is a rename within one folder, which is atomic.
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
@@ -31,5 +34,6 @@ def write_whole(path: str | Path, content: str | bytes) -> Path:
     except OSError as error:
         raise UsageError(f"cannot write {str(path)!r}: {error.strerror}") from None
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # why it failed has been said
+            partial.unlink(missing_ok=True)
     return target

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 FORMAT = 1
-KINDS = ("binary", "survival")
+LINKS = {"binary": "logistic", "survival": "cox"}
 _NUMERIC = {int, float}  # and not bool, which is an int to isinstance()
 
 Value = float | str
@@ -147,10 +147,16 @@ class PortableModel(Record):
             "kind": self.kind,
             "inputs": list(self.inputs),
             "features": [
-                {"name": f.name, "op": f.op, "inputs": list(f.inputs), "parameter": f.parameter} for f in self.features
+                {
+                    "name": f.name,
+                    "op": f.op,
+                    "inputs": list(f.inputs),
+                    "parameter": list(f.parameter) if isinstance(f.parameter, tuple) else f.parameter,
+                }
+                for f in self.features
             ],
             "members": [_member_dict(member) for member in self.members],
-            "link": "logistic" if self.kind == "binary" else "cox",
+            "link": LINKS[self.kind],
             "background": {"weights": list(self.weights), "rows": [list(row) for row in self.background]},
             "uncertainty": {"level": self.level, "members": [_member_dict(member) for member in self.bootstrap]},
             "limits": {name: list(limits) for name, limits in self.limits.items()},
@@ -168,6 +174,11 @@ def _member_dict(member: Member) -> dict[str, Any]:
         raw["times"] = list(member.baseline.times)
         raw["cumulative_hazard"] = list(member.baseline.cumulative_hazard)
     return raw
+
+
+def level_inputs(features: Sequence[Feature]) -> set[str]:
+    """Inputs whose values are level names; all others are numbers."""
+    return {name for feature in features if feature.op == "level" for name in feature.inputs}
 
 
 class ModelError(ValueError):
@@ -203,11 +214,11 @@ def model_from_dict(raw: Mapping[str, Any]) -> PortableModel:
 
 def _build(raw: Mapping[str, Any]) -> PortableModel:
     kind = raw["kind"]
-    _need(kind in KINDS, f"unknown kind of outcome {kind!r}")
-    inputs = tuple(raw["inputs"])
-    _need(inputs and all(isinstance(name, str) for name in inputs), "inputs must be a list of names")
-    _need(len(set(inputs)) == len(inputs), "inputs must differ")
+    _need(kind in LINKS, f"unknown kind of outcome {kind!r}")
+    _need(raw["format"] == FORMAT and raw["link"] == LINKS[kind], "unknown format or link: a newer riskml is needed")
+    inputs = _names(raw["inputs"], "inputs")
     features = tuple(_feature(item, inputs) for item in raw["features"])
+    _need(len({feature.name for feature in features}) == len(features), "features must have different names")
     members = _members(raw["members"], features, kind)
     _need(members and math.isclose(sum(m.weight for m in members), 1.0, abs_tol=1e-9), "member weights must sum to 1")
     rows = raw["background"]["rows"]
@@ -221,7 +232,8 @@ def _build(raw: Mapping[str, Any]) -> PortableModel:
     level = _numbers([uncertainty["level"]], "level")[0]
     _need(0 < level < 1, "level must lie in (0, 1)")
     limits = {name: _pair(pair, name) for name, pair in raw["limits"].items()}
-    return PortableModel(
+    _need(set(limits) <= set(inputs), "limits must be those of inputs")
+    model = PortableModel(
         kind=kind,
         inputs=inputs,
         features=features,
@@ -232,12 +244,24 @@ def _build(raw: Mapping[str, Any]) -> PortableModel:
         level=level,
         limits=limits,
     )
+    _need(
+        all(m.baseline.times[-1] >= model.horizon for m in model.bootstrap if m.baseline),
+        "bootstrap members must reach as far as the model",
+    )
+    return model
+
+
+def _names(raw: object, what: str) -> tuple[str, ...]:
+    if not isinstance(raw, list) or not raw or not all(isinstance(name, str) for name in raw):
+        raise ModelError(f"{what} must be a list of names")
+    _need(len(set(raw)) == len(raw), f"{what} must differ")
+    return tuple(raw)
 
 
 def _feature(raw: Mapping[str, Any], inputs: Sequence[str]) -> Feature:
-    op, names, parameter = raw["op"], tuple(raw["inputs"]), raw["parameter"]
+    op, names, parameter = raw["op"], _names(raw["inputs"], "inputs of a feature"), raw["parameter"]
     _need(op in OPS, f"unknown transform {op!r}")
-    _need(names and set(names) <= set(inputs), f"feature {raw['name']!r} uses inputs the model does not list")
+    _need(set(names) <= set(inputs), f"feature {raw['name']!r} uses inputs the model does not list")
     if op == "level":
         _need(
             isinstance(parameter, list) and all(isinstance(x, str) for x in parameter), "level needs a list of levels"
@@ -246,7 +270,7 @@ def _feature(raw: Mapping[str, Any], inputs: Sequence[str]) -> Feature:
     elif op == "value":
         _need(parameter is None, "value takes no parameter")
     else:
-        parameter = _numbers([parameter], f"parameter of {op}")[0]
+        _numbers([parameter], f"parameter of {op}")  # kept as it is written, 10 or 10.0: its file has a digest
         _need(op != "log10" or parameter > 0, "the floor of log10 must be positive")
     return Feature(str(raw["name"]), op, names, parameter)
 
@@ -277,7 +301,9 @@ def _member(raw: Mapping[str, Any], n_features: int, kind: str) -> Member:
 
 def _background_row(row: Sequence[Any], inputs: Sequence[str], features: Sequence[Feature]) -> tuple[Value, ...]:
     _need(len(row) == len(inputs), f"a background row must have {len(inputs)} values")
-    text = {name for f in features if f.op == "level" for name in f.inputs}
+    text = level_inputs(features)
+    numeric = {name for f in features if f.op != "level" for name in f.inputs}
+    _need(not text & numeric, f"an input is a level or a number, not both: {', '.join(sorted(text & numeric))}")
     for name, value in zip(inputs, row, strict=True):
         if name in text:
             _need(isinstance(value, str), f"background values of {name} must be levels")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 
 from riskml.errors import DataError, Fault, UsageError
@@ -27,8 +28,8 @@ def patient_from_json(text: str | bytes) -> dict[str, Any]:
     if len(text) > MAX_BYTES:
         raise _refused(None, "must be at most 1 MB", f"{len(text):,} bytes", "give one patient as one JSON object")
     try:
-        decoded = text.decode("utf-8-sig") if isinstance(text, bytes) else text
-        patient = json.loads(decoded, object_pairs_hook=_pairs, parse_constant=_constant)
+        decoded = text.decode("utf-8-sig") if isinstance(text, bytes) else text.removeprefix("\ufeff")
+        patient = json.loads(decoded, object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_finite)
     except UnicodeDecodeError:
         raise _refused(None, "must be UTF-8 text", None, "save the file as UTF-8") from None
     except json.JSONDecodeError as error:
@@ -80,6 +81,8 @@ def read_patient(source: str, standard_input: Any = None) -> dict[str, Any]:
         If its content is refused.
     """
     if source == "-":
+        if standard_input is None:
+            raise UsageError("standard input is closed: pipe the patient's JSON into riskml, or name a file")
         return patient_from_json(standard_input.read(MAX_BYTES + 1))
     try:
         with open(source, "rb") as file:  # noqa: PTH123 - pathlib costs more than reading the file
@@ -112,14 +115,23 @@ def with_settings(patient: dict[str, Any], settings: Iterable[str]) -> dict[str,
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = [key for key, _ in pairs]
-    twice = sorted({key for key in keys if keys.count(key) > 1}) if len(set(keys)) != len(keys) else []
+    found: dict[str, Any] = {}
+    twice: dict[str, None] = {}
+    for key, value in pairs:
+        if key in found:
+            twice[key] = None
+        found[key] = value
     if twice:
         raise DataError(
             "the patient was refused",
-            [Fault(None, key, "must be given once", None, "keep one of them") for key in twice],
+            [Fault(None, key[:200], "must be given once", None, "keep one of them") for key in list(twice)[:20]],
         )
-    return dict(pairs)
+    return found
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _constant(text)
 
 
 def _constant(name: str) -> NoReturn:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from riskml.errors import DataError, Fault, NotEstimableError
+from riskml.errors import DataError, Fault, NotEstimableError, RiskmlError
 from riskml.record import Record
 from riskml.runtime.dictionary import Dictionary
 from riskml.runtime.domain import could_change, reasons_outside
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SCHEMA = "riskml.prediction/1"
 # Additivity of the explanation is checked on every prediction; a larger gap would be a defect, not rounding.
 TOLERANCE = 1e-8
+# The dictionary has a few dozen names; looking for the nearest of each of 100,000 strange ones would take minutes.
+MAX_NAMES = 300
 
 
 class Remark(Record):
@@ -131,6 +133,9 @@ def read_inputs(dictionary: Dictionary, patient: Mapping[str, Any]) -> dict[str,
     """
     readings: dict[str, Reading] = {}
     faults: list[Fault] = []
+    if len(patient) > MAX_NAMES:
+        fault = Fault(None, None, f"must have at most {MAX_NAMES} values", f"{len(patient):,}", "give one patient only")
+        raise DataError("the patient was refused", [fault])
     for key, raw in patient.items():
         found = dictionary.find(key) if isinstance(key, str) and len(key) <= 200 else None
         if found is None:
@@ -149,7 +154,8 @@ def read_inputs(dictionary: Dictionary, patient: Mapping[str, Any]) -> dict[str,
             readings[variable.name] = dictionary.read(variable, raw, unit)
         except CellError as error:
             readings[variable.name] = Reading(None)
-            faults.append(Fault(None, variable.name, error.rule, error.value, error.remedy))
+            written = None if variable.kind == "identifier" else error.value
+            faults.append(Fault(None, variable.name, error.rule, written, error.remedy))
     if faults:
         raise DataError("the patient was refused", faults)
     return readings
@@ -171,7 +177,8 @@ def checked_times(bundle: Bundle, at: Sequence[float] | None) -> tuple[float, ..
     """
     if bundle.model.kind == "binary":
         return ()
-    times = tuple(float(t) for t in (at or bundle.manifest["horizons_months"]))
+    asked = at if at is not None and len(at) else bundle.manifest["horizons_months"]
+    times = tuple(float(t) for t in asked)
     wrong = [t for t in times if not (math.isfinite(t) and 0 <= t <= bundle.model.horizon)]
     if wrong:
         raise NotEstimableError(
@@ -212,7 +219,8 @@ def predict(
     on_value = explain_value(model, known, times) if explain else None
     on_link = explain_link(model, known) if explain else None
     for effects in (on_value, on_link):
-        assert effects is None or effects.sum_error < TOLERANCE, "the explanation must add up to the estimate"
+        if effects is not None and not effects.sum_error < TOLERANCE:
+            raise RiskmlError(f"the explanation misses the estimate by {effects.sum_error:.1e}: please report this")
     missing = tuple(name for name in model.inputs if name not in known)
     reasons = tuple(reasons_outside(model, dictionary, manifest["applies_to"], readings))
     return Prediction(

@@ -118,7 +118,8 @@ def value(model: PortableModel, known: Mapping[str, Value], times: Sequence[floa
     """
     place = position(model, known)
     parts = [member_value(member, place, times) for member in model.members]
-    return [sum(m.weight * p[k] for m, p in zip(model.members, parts, strict=True)) for k in range(len(parts[0]))]
+    sums = [sum(m.weight * p[k] for m, p in zip(model.members, parts, strict=True)) for k in range(len(parts[0]))]
+    return [min(1.0, total) for total in sums]  # weights add up to 1 but for rounding
 
 
 def quantile(ordered: Sequence[float], probability: float) -> float:
@@ -137,16 +138,18 @@ def interval(
     Returns
     -------
     low, high : lists of float
-        One pair per entry of ``centre``.
+        One pair per entry of ``centre``; 0 and 1 where the model has no refits and nothing is known.
     """
+    if not model.bootstrap:
+        return [0.0] * len(centre), [1.0] * len(centre)
     place = position(model, known)
     draws = [member_value(member, place, times) for member in model.bootstrap]
     tail = (1 - model.level) / 2
     low, high = [], []
     for k, middle in enumerate(centre):
-        ordered = sorted(draw[k] for draw in draws) or [0.0, 1.0]
+        ordered = sorted(draw[k] for draw in draws)
         low.append(min(quantile(ordered, tail), middle))
-        high.append(max(quantile(ordered, 1 - tail), middle))
+        high.append(min(1.0, max(quantile(ordered, 1 - tail), middle)))
     return low, high
 
 
@@ -175,19 +178,21 @@ def score_table(
     total = 0.0
     for member in model.members:
         total = total + member.weight * _score_member(model, member, parts, n_rows, times)
-    return np.asarray(total)
+    return np.asarray(np.minimum(total, 1.0))
 
 
 def _components(model: PortableModel, name: str, column: Sequence[Any] | None, n_rows: int) -> Any:
-    """Components of one input, (n_rows, n_features_of_it), nan where missing; and the same for the prototypes."""
+    """Features of one input, its components (n_rows, n_features_of_it), nan where missing, and the prototypes'."""
     import numpy as np
 
-    features = [f for f in model.features if name in f.inputs]
+    which = [j for j, feature in enumerate(model.features) if name in feature.inputs]
     where = model.inputs.index(name)
-    prototypes = np.array([[f.component(row[where]) for f in features] for row in model.background])
-    if column is None:
-        return features, np.full((n_rows, len(features)), np.nan), prototypes
-    return features, np.column_stack([feature_column(f, column) for f in features]), prototypes
+    prototypes = np.array([[model.features[j].component(row[where]) for j in which] for row in model.background])
+    rows = np.full((n_rows, len(which)), np.nan)
+    if column is not None:
+        for k, j in enumerate(which):
+            rows[:, k] = feature_column(model.features[j], column)
+    return which, rows, prototypes
 
 
 def feature_column(feature: Feature, column: Sequence[Any]) -> Any:
@@ -211,22 +216,21 @@ def _score_member(
 ) -> Any:
     import numpy as np
 
-    weight_of = dict(zip(model.features, member.linear.coefficients, strict=True))
     lp = np.full(n_rows, member.linear.intercept)
     missing = np.zeros((n_rows, len(model.inputs)), dtype=bool)
     shift = np.zeros((len(model.inputs), len(model.background)))
     for i, name in enumerate(model.inputs):
-        features, rows, prototypes = parts[name]
-        coefficients = np.array([weight_of[f] for f in features])
+        which, rows, prototypes = parts[name]
+        coefficients = np.array([member.linear.coefficients[j] for j in which])
         given = rows @ coefficients
         missing[:, i] = np.isnan(rows).any(axis=1)
         lp += np.where(missing[:, i], 0.0, given)
         shift[i] = prototypes @ coefficients
     hazards = np.array(cumulative_hazards(member, times)) if member.baseline else None
     answer = np.empty((n_rows, 1 if hazards is None else len(hazards)))
-    patterns, which = np.unique(missing, axis=0, return_inverse=True)
+    patterns, pattern_of = np.unique(missing, axis=0, return_inverse=True)
     for index, pattern in enumerate(patterns):  # few distinct patterns; each is one broadcast over its prototypes
-        rows = np.flatnonzero(which.ravel() == index)
+        rows = np.flatnonzero(pattern_of.ravel() == index)
         shifts, weights = (pattern @ shift, np.array(model.weights)) if pattern.any() else (np.zeros(1), np.ones(1))
         for chunk in np.array_split(rows, 1 + len(rows) * len(shifts) // 2_000_000):
             answer[chunk] = _respond_table(lp[chunk, None] + shifts[None, :], hazards) @ weights
@@ -241,4 +245,5 @@ def _respond_table(lp: Any, hazards: Any) -> Any:
     if hazards is None:
         small = np.exp(-np.abs(lp))
         return np.where(lp >= 0, 1.0, small) / (1.0 + small)
-    return np.exp(-hazards[None, :, None] * np.exp(lp))
+    with np.errstate(over="ignore"):  # an infinite hazard is certainty, as in plain Python
+        return np.exp(-hazards[None, :, None] * np.exp(lp))

@@ -19,13 +19,14 @@ from riskml.runtime.score import feature_column
 
 # A value in a bundle comes from at least this many patients who have it.
 SMALLEST_GROUP = 5
-# 50 prototypes of 665 patients move predictions by 0.003 (100: 0.001), far inside any interval, at half the time a
+# 50 prototypes of 665 patients move predictions by 0.005 (100: 0.0005), far inside any interval, at half the time a
 # prediction takes (benchmarks/background_fidelity.py).
 MAX_PROTOTYPES = 50
 # Inputs with hardly any effect still shape groups a little, so that the prototypes stay plausible patients.
 _LEAST_WEIGHT = 0.05
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,44 +38,70 @@ class Background:
     smallest_group: int
 
 
-def microaggregate(points: FloatArray, size: int) -> list[NDArray[np.intp]]:
-    """Partition rows into groups of at least ``size`` that lie close together (MDAV).
+def microaggregate(points: FloatArray, size: int, patient: IntArray | None = None) -> list[IntArray]:
+    """Partition rows into groups of at least ``size`` patients that lie close together (MDAV).
 
     Parameters
     ----------
     points : float array of shape (n_rows, n_dimensions)
     size : int
-        Least size of a group; with fewer than ``2 * size`` rows there is one group.
+        Least number of patients in a group; with fewer than ``2 * size`` there is one group.
+    patient : int array of shape (n_rows,), optional
+        Patient of each row: five courses of one child are not a group of five. Each row its own patient by default.
 
     Returns
     -------
     list of index arrays
         Disjoint, together all rows.
     """
+    patient = np.arange(len(points)) if patient is None else patient
     left = np.arange(len(points))
-    groups: list[NDArray[np.intp]] = []
+    groups: list[IntArray] = []
 
     def gather(reference: FloatArray) -> FloatArray:
         """Take the group around the row farthest from ``reference``; returns that row."""
         nonlocal left
         seed = points[left[np.argmax(_squared(points[left], reference))]]
-        chosen = np.argsort(_squared(points[left], seed), kind="stable")[:size]
+        near = np.argsort(_squared(points[left], seed), kind="stable")
+        chosen = near[: _rows_of(patient[left[near]], size)]
         groups.append(left[chosen])
         left = np.delete(left, chosen)
         return np.asarray(seed)
 
-    while len(left) >= 3 * size:
-        gather(gather(points[left].mean(axis=0)))  # one group far from the middle, one far from that group
-    if len(left) >= 2 * size:
+    while _patients(patient[left]) >= 3 * size:
+        seed = gather(points[left].mean(axis=0))  # one group far from the middle
+        if _patients(patient[left]) >= 2 * size:
+            gather(seed)  # one far from that group
+    if _patients(patient[left]) >= 2 * size:
         gather(points[left].mean(axis=0))
+    if groups and _patients(patient[left]) < size:
+        # Courses of patients who are in other groups too may be all that is left.
+        groups[-1] = np.concatenate([groups[-1], left])
+        return groups
     return [*groups, left] if len(left) else groups
+
+
+def _patients(patient: IntArray) -> int:
+    return len(np.unique(patient))
+
+
+def _rows_of(ordered: IntArray, size: int) -> int:
+    """How many rows, taken in order, hold ``size`` different patients (all rows, where there are fewer)."""
+    first = np.sort(np.unique(ordered, return_index=True)[1])
+    return int(first[size - 1]) + 1 if len(first) >= size else len(ordered)
 
 
 def _squared(points: FloatArray, reference: FloatArray) -> FloatArray:
     return np.asarray(((points - reference) ** 2).sum(axis=1))
 
 
-def prototypes(frame: Any, inputs: Sequence[str], features: Sequence[Feature], linear: Linear) -> Background:
+def prototypes(
+    frame: Any,
+    inputs: Sequence[str],
+    features: Sequence[Feature],
+    linear: Linear,
+    patient: IntArray | None = None,
+) -> Background:
     """Prototypes of the patients in ``frame`` for a model with the given linear predictor.
 
     Parameters
@@ -83,14 +110,17 @@ def prototypes(frame: Any, inputs: Sequence[str], features: Sequence[Feature], l
         One column per input: numbers (nan missing) or levels (None missing).
     inputs, features, linear
         The model's inputs, features and linear predictor.
+    patient : int array of shape (n_rows,), optional
+        Patient of each row; each row its own patient by default.
     """
-    size = max(SMALLEST_GROUP, -(-len(frame) // MAX_PROTOTYPES))
-    groups = microaggregate(_points(frame, inputs, features, linear), size)
-    columns = [_prototype_column(frame[name], name, features, groups) for name in inputs]
+    patient = np.arange(len(frame)) if patient is None else patient
+    size = max(SMALLEST_GROUP, -(-_patients(patient) // MAX_PROTOTYPES))
+    groups = microaggregate(_points(frame, inputs, features, linear), size, patient)
+    columns = [_prototype_column(frame[name], name, features, groups, patient) for name in inputs]
     rows = tuple(tuple(column[g] for column in columns) for g in range(len(groups)))
     weights = [len(group) / len(frame) for group in groups]
     weights[-1] = 1.0 - sum(weights[:-1])
-    return Background(rows, tuple(weights), min(len(group) for group in groups))
+    return Background(rows, tuple(weights), min(_patients(patient[group]) for group in groups))
 
 
 def _points(frame: Any, inputs: Sequence[str], features: Sequence[Feature], linear: Linear) -> FloatArray:
@@ -113,17 +143,19 @@ def _points(frame: Any, inputs: Sequence[str], features: Sequence[Feature], line
 
 
 def _prototype_column(
-    column: Any, name: str, features: Sequence[Feature], groups: Sequence[NDArray[np.intp]]
+    column: Any, name: str, features: Sequence[Feature], groups: Sequence[IntArray], patient: IntArray
 ) -> list[Value]:
     """The group's value of one input, from at least five patients who have it; else the value of all patients."""
+    known = column.notna().to_numpy()
+    enough = [_patients(patient[g[known[g]]]) >= SMALLEST_GROUP for g in groups]
     if any(feature.op == "level" and name in feature.inputs for feature in features):
         levels = np.array([value if isinstance(value, str) else "" for value in column])
-        return [_majority(levels[g] if (levels[g] != "").sum() >= SMALLEST_GROUP else levels) for g in groups]
+        return [_majority(levels[g] if ok else levels) for g, ok in zip(groups, enough, strict=True)]
     values = np.asarray(column, dtype=float)
     # Means are taken on the scale the model uses, so that a prototype's contribution is its group's mean contribution.
     floors = [feature.parameter for feature in features if feature.op == "log10" and name in feature.inputs]
     scaled = np.log10(np.maximum(values, floors[0])) if floors else values
-    means = [_mean(scaled[g] if (~np.isnan(scaled[g])).sum() >= SMALLEST_GROUP else scaled) for g in groups]
+    means = [_mean(scaled[g] if ok else scaled) for g, ok in zip(groups, enough, strict=True)]
     return [float(f"{10**mean if floors else mean:.4g}") for mean in means]
 
 
@@ -136,21 +168,23 @@ def _mean(values: FloatArray) -> float:
     return float(np.nanmean(values)) if (~np.isnan(values)).any() else 0.0
 
 
-def numeric_limits(frame: Any, inputs: Sequence[str], features: Sequence[Feature]) -> dict[str, tuple[float, float]]:
-    """Range of each measured number: the mean of the five lowest and of the five highest, rounded outward.
+def numeric_limits(
+    frame: Any, inputs: Sequence[str], features: Sequence[Feature], patient: IntArray | None = None
+) -> dict[str, tuple[float, float]]:
+    """Range of each measured number: the mean of the lowest of five patients and of the highest, rounded outward.
 
     An exact minimum would be one patient's value.
     """
+    patient = np.arange(len(frame)) if patient is None else patient
     limits = {}
     for name in inputs:
         ops = {feature.op for feature in features if name in feature.inputs}
         if ops & {"log10", "hinge", "at_least"} or (ops == {"value"} and frame[name].nunique() > 2):
-            values = np.sort(np.asarray(frame[name].dropna(), dtype=float))
-            if len(values) >= 2 * SMALLEST_GROUP:
-                limits[name] = (
-                    _outward(values[:SMALLEST_GROUP].mean(), up=False),
-                    _outward(values[-SMALLEST_GROUP:].mean(), up=True),
-                )
+            values, who = np.asarray(frame[name], dtype=float), patient
+            order = np.argsort(values, kind="stable")[: int((~np.isnan(values)).sum())]
+            if _patients(who[order]) >= 2 * SMALLEST_GROUP:
+                low, high = (values[way[: _rows_of(who[way], SMALLEST_GROUP)]].mean() for way in (order, order[::-1]))
+                limits[name] = (_outward(low, up=False), _outward(high, up=True))
     return limits
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
+from riskml.runtime.small_cells import SMALLEST_CELL
 from riskml.training.metrics.survival import kaplan_meier
 
 FloatArray = NDArray[np.float64]
@@ -17,8 +18,6 @@ BoolArray = NDArray[np.bool_]
 # Groups of fewer patients say nothing, and could say too much about somebody.
 LEAST_GROUP = 10
 MOST_GROUPS = 5
-# Cells below this are not shown in anything meant for sharing.
-SMALLEST_CELL = 5
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 

@@ -19,6 +19,7 @@ from riskml.training.fit import LEAST_AT_RISK, LEAST_EVENTS
 from riskml.training.measures import Sample, comparator, verdict, with_intervals
 from riskml.training.metrics.intervals import Interval
 from riskml.training.metrics.survival import kaplan_meier
+from riskml.training.train import left_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class ExternalValidation:
         plain = ("model", "digest", "cohort_sha256", "synthetic", "horizon_months", "n_rows", "n_patients", "n_events")
         return {
             **{name: getattr(self, name) for name in plain},
-            "left_out": [{"reason": reason, "count": count} for reason, count in self.left_out],
+            "left_out": left_out(self.left_out),
             "metrics": {name: interval.as_dict() for name, interval in self.metrics.items()},
             "comparator": dict(self.comparator),
             "calibration": self.calibration.as_dict(),

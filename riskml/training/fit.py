@@ -13,7 +13,7 @@ from riskml.cohort.cohort import Cohort
 from riskml.cohort.outcomes import Target, build_target
 from riskml.errors import DataError, Fault, NotEstimableError
 from riskml.runtime.model import Member, PortableModel
-from riskml.training.background import Background, numeric_limits, prototypes
+from riskml.training.background import SMALLEST_GROUP, Background, numeric_limits, prototypes
 from riskml.training.learners.table import LEARNERS
 from riskml.training.metrics.survival import kaplan_meier
 from riskml.training.recipe import Recipe
@@ -76,7 +76,13 @@ def training_set(recipe: Recipe, cohort: Cohort) -> TrainingSet:
     DataError
         If the cohort lacks an input column.
     NotEstimableError
-        If fewer than five patients have, or lack, the outcome, or follow-up ends before the horizon to be judged.
+        If fewer than five patients have (by the horizon to be judged), or lack, the outcome, or follow-up ends before
+        that horizon.
+
+    Notes
+    -----
+    An input that fewer than five patients have counts as missing throughout: its mean in the bundle's background would
+    be the value of a few patients.
     """
     absent = [name for name in recipe.inputs if name not in cohort.frame]
     if absent:
@@ -88,20 +94,27 @@ def training_set(recipe: Recipe, cohort: Cohort) -> TrainingSet:
     target = build_target(cohort, recipe.outcome)
     _check_events(recipe, target)
     frame = cohort.frame.iloc[target.rows][list(recipe.inputs)].reset_index(drop=True)
+    for name in recipe.inputs:
+        if len(np.unique(target.patient[frame[name].notna()])) < SMALLEST_GROUP:
+            frame[name] = np.nan
     grid = _grid(recipe, target)
     return TrainingSet(frame, target.event, target.time, target.patient, target.flow, grid)
 
 
 def _check_events(recipe: Recipe, target: Target) -> None:
-    with_event = len(np.unique(target.patient[target.event]))
-    without = len(np.unique(target.patient[~target.event]))
-    for count, what in ((with_event, "with"), (without, "without")):
+    # A patient with the outcome in any course counts as one with it: that is how splits deal patients out.
+    without = target.n_patients - len(np.unique(target.patient[target.event]))
+    seen, when = target.event, ""
+    if target.time is not None:
+        seen, when = seen & (target.time <= recipe.horizon_months), f" by {recipe.horizon_months:g} months"
+    counts = ((len(np.unique(target.patient[seen])), f"with the outcome{when}"), (without, "without the outcome"))
+    for count, what in counts:
         if count < LEAST_EVENTS:
-            share = count / max(1, with_event + without)
-            more = f"; at this rate about {int(np.ceil(LEAST_EVENTS / share))} patients would do" if count else ""
+            enough = int(np.ceil(LEAST_EVENTS * target.n_patients / max(1, count)))
+            more = f"; at this rate about {enough} patients would do" if count else ""
             raise NotEstimableError(
-                f"{recipe.name} needs at least {LEAST_EVENTS} patients {what} the outcome, the cohort has {count} "
-                f"of {with_event + without} evaluable{more}"
+                f"{recipe.name} needs at least {LEAST_EVENTS} patients {what}, the cohort has {count} "
+                f"of {target.n_patients} evaluable{more}"
             )
 
 
@@ -153,13 +166,13 @@ def portable(recipe: Recipe, rows: TrainingSet, member: Member, bootstrap: tuple
         background=background.rows,
         bootstrap=bootstrap,
         level=recipe.level,
-        limits=numeric_limits(rows.frame, recipe.inputs, recipe.features),
+        limits=numeric_limits(rows.frame, recipe.inputs, recipe.features, rows.patient),
     )
 
 
 def background_of(recipe: Recipe, rows: TrainingSet, member: Member) -> Background:
     """Prototypes of the training rows for this member."""
-    return prototypes(rows.frame, recipe.inputs, recipe.features, member.linear)
+    return prototypes(rows.frame, recipe.inputs, recipe.features, member.linear, rows.patient)
 
 
 def comparator_risk(rows: TrainingSet, horizon_months: float) -> float:

@@ -1,0 +1,259 @@
+"""What a recipe.toml must obey, as faults: types first, then names, then what is known when."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from riskml.errors import DataError, Fault
+from riskml.runtime.dictionary import Dictionary, Variable
+from riskml.runtime.explain import MAX_INPUTS
+from riskml.runtime.model import OPS
+from riskml.runtime.predict import read_inputs
+from riskml.training.learners.table import LEARNERS
+
+_EXAMPLE = "see models/non_response/recipe.toml"
+
+
+class Rule(NamedTuple):
+    """A check of one value, and the words for it after "must be"."""
+
+    holds: Callable[[Any], bool]
+    words: str
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_list(value: Any, holds: Callable[[Any], bool]) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(holds, value))
+
+
+def _rises(value: Any) -> bool:
+    return _is_list(value, _is_number) and value[0] > 0 and all(a < b for a, b in pairwise(value))
+
+
+def _whole(least: int) -> Rule:
+    return Rule(lambda value: type(value) is int and value >= least, f"a whole number, {least} or more")
+
+
+_TEXT = Rule(_is_text, "text")
+_TEXTS = Rule(lambda value: _is_list(value, _is_text), "a list of texts")
+_POSITIVE = Rule(lambda value: _is_number(value) and value > 0, "a positive number")
+_NUMBER = Rule(_is_number, "a number")
+_RISING = Rule(_rises, "a list of positive, rising numbers")
+_RANGE = Rule(
+    lambda value: _is_list(value, _is_number) and len(value) == 2 and value[0] <= value[1],
+    "a list of two numbers, the lowest and the highest",
+)
+_TABLE = Rule(lambda value: isinstance(value, dict), "a table")
+_TABLES = Rule(lambda value: _is_list(value, _TABLE.holds), "a list of tables, [[...]]")
+
+# The name becomes a folder.
+_NAME = Rule(
+    lambda value: isinstance(value, str) and bool(re.fullmatch(r"\w[\w-]*", value)), "one word (a-z, 0-9, _, -)"
+)
+_REQUIRED: Mapping[str, Rule] = {
+    "name": _NAME,
+    "version": _TEXT,
+    "label": _TEXT,
+    "outcome": _TEXT,
+    "landmark": _TEXT,
+    "intended_use": _TEXT,
+    "not_for": _TEXTS,
+    "feature": _TABLES,
+    "learner": _TABLE,
+}
+_KEYS: Mapping[str, Rule] = {
+    **_REQUIRED,
+    "horizons_months": _RISING,
+    "column_maps": _TEXTS,
+    "applies_to": _TABLE,
+    "evaluation": _TABLE,
+    "uncertainty": _TABLE,
+    "golden": _TABLES,
+}
+_SETTINGS: Mapping[str, Mapping[str, Rule]] = {
+    "evaluation": {"folds": _whole(2), "repeats": _whole(1), "horizon_months": _POSITIVE},
+    "uncertainty": {
+        "bootstrap": _whole(0),
+        "level": Rule(lambda value: _is_number(value) and 0 < value < 1, "a number between 0 and 1"),
+    },
+}
+_LEARNER_SETTINGS: Mapping[str, Rule] = {"prior_scale": _POSITIVE, "grid_months": _RISING}
+_FEATURE: Mapping[str, Rule] = {"name": _TEXT, "op": _TEXT, "inputs": _TEXTS, "why": _TEXT}
+_PARAMETER: Mapping[str, Rule] = {
+    "log10": Rule(_POSITIVE.holds, "a positive number, the floor"),
+    "hinge": Rule(_is_number, "a number, the knot"),
+    "at_least": Rule(_is_number, "a number, the cut"),
+    "level": Rule(_TEXTS.holds, "a list of levels"),
+}
+_NO_PARAMETER = Rule(lambda value: value is None, "left out")
+
+
+def faults_of(raw: Mapping[str, Any], dictionary: Dictionary) -> Iterator[Fault]:
+    """Everything wrong with the content of a recipe.toml; what is of the wrong type is not looked into further."""
+    yield from _unknown(raw, _KEYS, "", "a key of a recipe")
+    for key in sorted(_REQUIRED.keys() - raw.keys()):
+        yield Fault(None, key, "must be given", None, _EXAMPLE)
+    sound = {key: value for key, value in raw.items() if key in _KEYS and _KEYS[key].holds(value)}
+    for key in sorted(_KEYS.keys() & (raw.keys() - sound.keys())):
+        yield _wrong(key, _KEYS[key], raw[key])
+    for section, rules in _SETTINGS.items():
+        yield from _setting_faults(sound.get(section, {}), rules, f"{section}.", "a setting")
+    outcome, landmark = sound.get("outcome"), sound.get("landmark")
+    yield from _not_listed("outcome", outcome, dictionary.outcomes)
+    yield from _not_listed("landmark", landmark, dictionary.landmarks)
+    landmark = landmark if landmark in dictionary.landmarks else None
+    kind = dictionary.outcomes.get(outcome or "", {}).get("kind")
+    if "learner" in sound:
+        yield from _learner_faults(sound["learner"], kind)
+    yield from _features_faults(sound.get("feature", ()), landmark, dictionary)
+    for name, allowed in sound.get("applies_to", {}).items():
+        yield from _population_faults(name, allowed, landmark, dictionary)
+    for number, patient in enumerate(sound.get("golden", ()), start=1):
+        yield from _golden_faults(number, patient, dictionary)
+    if kind == "survival":
+        yield from _horizon_faults(raw, sound)
+
+
+def _wrong(place: str, rule: Rule, value: Any) -> Fault:
+    return Fault(None, place, f"must be {rule.words}", str(value), "correct it")
+
+
+def _unknown(table: Mapping[str, Any], known: Mapping[str, Any], prefix: str, what: str) -> Iterator[Fault]:
+    for key in sorted(table.keys() - known.keys()):
+        yield Fault(None, f"{prefix}{key}", f"is not {what}", None, f"use one of {', '.join(sorted(known))}")
+
+
+def _setting_faults(table: Mapping[str, Any], rules: Mapping[str, Rule], prefix: str, what: str) -> Iterator[Fault]:
+    yield from _unknown(table, rules, prefix, what)
+    for key, rule in rules.items():
+        if key in table and not rule.holds(table[key]):
+            yield _wrong(f"{prefix}{key}", rule, table[key])
+
+
+def _not_listed(place: str, value: Any, known: Any) -> Iterator[Fault]:
+    if value is not None and value not in known:
+        yield Fault(None, place, "must be one of " + ", ".join(known), str(value), f"use a listed {place}")
+
+
+def _learner_faults(learner: Mapping[str, Any], outcome_kind: str | None) -> Iterator[Fault]:
+    kind = learner.get("kind")
+    if not isinstance(kind, str) or kind not in LEARNERS:
+        yield Fault(None, "learner.kind", "must be one of " + ", ".join(LEARNERS), str(kind), "use a listed learner")
+        return
+    spec = LEARNERS[kind]
+    if outcome_kind and spec.outcome != outcome_kind:
+        rule = f"{kind} is for {spec.outcome} outcomes"
+        yield Fault(None, "learner.kind", rule, outcome_kind, "choose another learner")
+    rules = {key: rule for key, rule in _LEARNER_SETTINGS.items() if key in spec.settings}
+    settings = {key: value for key, value in learner.items() if key != "kind"}
+    yield from _setting_faults(settings, rules, "learner.", f"a setting of {kind}")
+
+
+def _horizon_faults(raw: Mapping[str, Any], sound: Mapping[str, Any]) -> Iterator[Fault]:
+    """Survival needs months to report, and a baseline that reaches the last of them."""
+    if "horizons_months" not in raw:
+        remedy = "write for example [6, 12, 24]"
+        yield Fault(None, "horizons_months", "must be given for a survival outcome", None, remedy)
+    horizons = sound.get("horizons_months", [])
+    grid = sound.get("learner", {}).get("grid_months", horizons)
+    judged = sound.get("evaluation", {}).get("horizon_months", 0)
+    asked = [*horizons, *([judged] if _POSITIVE.holds(judged) else [])]
+    if asked and _rises(grid) and grid[-1] < max(asked):
+        rule = f"must reach {max(asked):g} months, the last that is reported or judged"
+        yield Fault(None, "learner.grid_months", rule, f"{grid[-1]:g}", "add later months to the grid")
+
+
+def _features_faults(features: Any, landmark: str | None, dictionary: Dictionary) -> Iterator[Fault]:
+    for item in features:
+        yield from _feature_faults(item, landmark, dictionary)
+    names = [item["name"] for item in features if _is_text(item.get("name"))]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield Fault(None, f"feature {name}", "names of features must differ", None, "rename all but one")
+    inputs = {name for item in features if _TEXTS.holds(item.get("inputs")) for name in item["inputs"]}
+    if len(inputs) > MAX_INPUTS:
+        yield Fault(None, "feature", f"may use at most {MAX_INPUTS} inputs", str(len(inputs)), "leave out the weakest")
+
+
+def _feature_faults(item: Mapping[str, Any], landmark: str | None, dictionary: Dictionary) -> Iterator[Fault]:
+    place = f"feature {item.get('name', '?')}"
+    absent = sorted(_FEATURE.keys() - item.keys())
+    if absent:
+        remedy = "a predictor without a reason is not pre-specified"
+        yield Fault(None, place, "must have name, op, inputs and why", f"no {', '.join(absent)}", remedy)
+    yield from _setting_faults(item, {**_FEATURE, "parameter": Rule(lambda _: True, "")}, f"{place}: ", "a key here")
+    op, names = item.get("op"), item.get("inputs", ())
+    if _is_text(op) and op not in OPS:
+        yield Fault(None, place, "op must be one of " + ", ".join(OPS), str(op), "use a listed transform")
+    elif _is_text(op):
+        rule = _PARAMETER.get(str(op), _NO_PARAMETER)
+        if not rule.holds(item.get("parameter")):
+            given = str(item.get("parameter", "nothing"))
+            yield Fault(None, place, f"the parameter of {op} must be {rule.words}", given, "correct it")
+    if not _TEXTS.holds(names):
+        return
+    if len(set(names)) < len(names):
+        yield Fault(None, place, "inputs must differ", ", ".join(names), "name each input once")
+    for name in dict.fromkeys(names):
+        variable = dictionary.variables.get(name)
+        if variable is None:
+            remedy = f"the nearest name is '{dictionary.nearest(name)}'"
+            yield Fault(None, place, f"{name} is not in the dictionary", None, remedy)
+        else:
+            yield from _input_faults(place, item, variable, landmark, dictionary)
+
+
+def _input_faults(
+    place: str, item: Mapping[str, Any], variable: Variable, landmark: str | None, dictionary: Dictionary
+) -> Iterator[Fault]:
+    name, op, parameter = variable.name, item.get("op"), item.get("parameter", ())
+    if landmark and not dictionary.usable_at(variable, landmark):
+        rule = f"{name} is known only from {variable.known}, after the landmark {landmark}"
+        yield Fault(None, place, rule, None, "leave it out: it would leak the outcome")
+    if variable.kind == "identifier":
+        yield Fault(None, place, f"{name} identifies rows and cannot be a predictor", None, "leave it out")
+    elif isinstance(op, str) and op in OPS and (variable.kind == "category") != (op == "level"):
+        rule = f"{name} is a {variable.kind} and cannot go through {op}"
+        yield Fault(None, place, rule, None, "use 'level' for categories, and for nothing else")
+    elif op == "level" and _TEXTS.holds(parameter):
+        for level in sorted(set(parameter) - set(variable.levels)):
+            rule = f"the levels of {name} are {', '.join(variable.levels)}"
+            yield Fault(None, place, rule, level, "use those: another level would never be met")
+
+
+def _population_faults(name: str, allowed: Any, landmark: str | None, dictionary: Dictionary) -> Iterator[Fault]:
+    place, variable = f"applies_to.{name}", dictionary.variables.get(name)
+    if variable is None:
+        yield Fault(None, place, "is not in the dictionary", None, f"the nearest name is '{dictionary.nearest(name)}'")
+        return
+    if landmark and not dictionary.usable_at(variable, landmark):
+        rule = f"is known only from {variable.known}, after the landmark {landmark}"
+        yield Fault(None, place, rule, None, "describe patients by what is known before")
+    if variable.kind == "category":
+        wanted = Rule(
+            lambda value: _TEXTS.holds(value) and set(value) <= set(variable.levels),
+            f"a list of levels out of {', '.join(variable.levels)}",
+        )
+    else:
+        wanted = _RANGE
+    if not wanted.holds(allowed):
+        yield _wrong(place, wanted, allowed)
+
+
+def _golden_faults(number: int, patient: Mapping[str, Any], dictionary: Dictionary) -> Iterator[Fault]:
+    """An invented patient that cannot be read would otherwise stop the training at its very end."""
+    try:
+        read_inputs(dictionary, patient)
+    except DataError as error:
+        for fault in error.faults:
+            yield fault.with_(column=f"golden patient {number}: {fault.column}")

@@ -1,0 +1,66 @@
+"""``riskml features``: the dictionary, for people and as JSON."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+
+import pytest
+
+from riskml.cli.features import as_dict
+from riskml.runtime.dictionary import load_dictionary
+from tests.cli.processes import refused
+from tests.repository import ROOT
+
+DECLARED = [
+    *tomllib.loads((ROOT / "features/variables.toml").read_text(encoding="utf-8"))["variable"],
+    *tomllib.loads((ROOT / "features/lesions.toml").read_text(encoding="utf-8"))["lesion"],
+]
+
+
+def test_every_declared_name_has_its_line(riskml):
+    done = riskml("features")
+    assert (done.returncode, done.stderr) == (0, "")
+    header, *lines = done.stdout.splitlines()
+    assert header.split() == ["name", "kind", "unit", "known", "from", "label"]
+    assert [line.split()[0] for line in lines] == DECLARED
+
+
+def test_mrd_in_words(riskml):
+    text = riskml("features", "mrd").stdout
+    assert text.startswith("mrd: Marrow MRD before first dose (number, known from first dose)\n")
+    assert "  unit: 1; accepted: " in text
+    assert "%" in text
+    assert "  refused outside 0 % to 100 %\n" in text
+    assert "a bare 0 means below 0.01 %" in text
+    assert "  why: " in text
+    assert "  also called: " in text
+
+
+def test_mrd_as_json(riskml):
+    (entry,) = json.loads(riskml("features", "mrd", "--json").stdout)
+    assert entry["name"] == "mrd"
+    assert (entry["kind"], entry["lesion"], entry["unit"], entry["known"]) == ("number", False, "1", "first_dose")
+    assert entry["hard"] == [0.0, 1.0]
+    assert entry["limit_of_detection"] == 1e-4
+    assert "%" in entry["accepted_units"]
+    assert entry["why"]
+
+
+def test_all_of_it_as_json_is_what_python_has(riskml):
+    shown = json.loads(riskml("features", "--json").stdout)
+    assert [entry["name"] for entry in shown] == DECLARED
+    assert shown == json.loads(json.dumps([as_dict(v) for v in load_dictionary().variables.values()]))
+
+
+@pytest.mark.parametrize("name", DECLARED)
+def test_each_entry_can_be_asked_for(name, capsys):
+    from riskml.cli.main import main
+
+    assert main(["features", name]) == 0
+    assert capsys.readouterr().out.startswith(f"{name}: ")
+
+
+def test_an_alias_finds_its_variable_and_a_slip_its_neighbour(riskml):
+    assert riskml("features", "BCR::ABL1").stdout.startswith("bcr_abl1: ")
+    refused(riskml("features", "mdr"), 2, "'mdr' is not in the dictionary", "nearest name is 'mrd'")

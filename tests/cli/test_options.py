@@ -1,0 +1,55 @@
+"""What every command's options share."""
+
+from __future__ import annotations
+
+import pytest
+
+from riskml.cli.options import Parser, add_columns, add_command, add_jobs, check_times
+from riskml.errors import UsageError
+
+
+@pytest.fixture
+def parser():
+    commands = Parser(prog="riskml").add_subparsers(parser_class=Parser, prog="riskml")
+    own = add_command(commands, "weigh", "weigh a cohort", "example:\n  riskml weigh cohort.csv")
+    add_columns(own)
+    add_jobs(own, default=2)
+    return own
+
+
+def test_an_error_is_two_lines_and_exit_code_2(parser, capsys):
+    with pytest.raises(SystemExit) as caught:
+        parser.parse_args(["--bogus"])
+    assert caught.value.code == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err == "riskml: unrecognized arguments: --bogus\nTry 'riskml weigh --help'.\n"
+
+
+def test_help_starts_with_a_sentence_and_ends_with_the_examples_as_written(parser, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    shown = parser.format_help()
+    assert "\nWeigh a cohort.\n" in shown
+    assert shown.endswith("example:\n  riskml weigh cohort.csv\n")
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(("words", "jobs"), [([], 2), (["--jobs", "3"], 3), (["--jobs=-1"], -1)])
+def test_jobs(parser, words, jobs):
+    assert parser.parse_args(words).jobs == jobs
+
+
+@pytest.mark.parametrize(("text", "message"), [("0", "0 workers"), ("two", "'two'"), ("1.5", "'1.5'"), ("", "''")])
+def test_jobs_that_make_no_sense(parser, text, message, capsys):
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--jobs", text])
+    assert f"argument --jobs: {'' if text == '0' else 'invalid number of workers value: '}{message}" in (
+        capsys.readouterr().err
+    )
+
+
+def test_times_are_for_survival_alone():
+    for at, kind in ((None, "binary"), ([], "binary"), ([12.0], "survival"), (None, "survival")):
+        check_times(at, kind)
+    with pytest.raises(UsageError, match="--at is for survival models"):
+        check_times([12.0], "binary")

@@ -1,0 +1,84 @@
+"""Numbers in words: never a false 0 or 100, never more digits than a reader can use."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from riskml.cli.present import WIDTH, frequency, percent, present
+from riskml.runtime.bundle import open_bundle
+from tests.cli.processes import BUNDLES, golden
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"),
+    [
+        (0.0, "less than 0.1 %"),
+        (0.0004, "less than 0.1 %"),
+        (0.0006, "0.1 %"),
+        (0.0042, "0.4 %"),
+        (0.0096, "1.0 %"),
+        (0.01, "1 %"),
+        (0.18, "18 %"),
+        (0.99, "99 %"),
+        (0.996, "99.6 %"),
+        (0.9994, "99.9 %"),
+        (0.9996, "more than 99.9 %"),
+        (1.0, "more than 99.9 %"),
+    ],
+)
+def test_percent(share, shown):
+    assert percent(share) == shown
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"),
+    [
+        (0.0, "fewer than 1 in 1000"),
+        (0.0004, "fewer than 1 in 1000"),
+        (0.0006, "about 1 in 1000"),
+        (0.0042, "about 4 in 1000"),
+        (0.01, "about 1 in 100"),
+        (0.18, "about 18 in 100"),
+        (0.99, "about 99 in 100"),
+        (0.996, "about 996 in 1000"),
+        (0.9994, "about 999 in 1000"),
+        (0.9996, "more than 999 in 1000"),
+        (1.0, "more than 999 in 1000"),
+    ],
+)
+def test_natural_frequency(share, shown):
+    assert frequency(share) == shown
+
+
+@given(st.floats(0, 1))
+def test_percent_and_frequency_agree_and_never_claim_certainty(share):
+    said, of = percent(share), frequency(share)
+    number = float(re.search(r"[\d.]+", said)[0])
+    assert abs(number - 100 * share) <= 0.5 + 1e-9
+    assert 0 < number < 100
+    count, total = (int(x) for x in re.search(r"(\d+) in (\d+)", of).groups())
+    assert abs(count / total - share) <= 0.005 + 1e-9
+    assert 0 < count < total
+
+
+@pytest.mark.parametrize("name", BUNDLES)
+@pytest.mark.parametrize("digits", [1e-12, 1 - 1e-12])
+def test_extreme_estimates_keep_to_the_width_and_to_the_truth(name, digits):
+    prediction = open_bundle(BUNDLES[name]).predict(golden(name)[1]["patient"])
+    shares = tuple(digits for _ in prediction.value)
+    text = present(prediction.with_(value=shares, low=shares, high=shares))
+    assert max(map(len, text.splitlines())) <= WIDTH
+    assert "interval: 100 to 100" not in text
+    assert "interval: 0 to 0" not in text
+    assert " 100 %" not in text.split("What moved")[0]
+
+
+def test_an_endless_label_is_wrapped():
+    prediction = open_bundle(BUNDLES["efs"]).predict(golden("efs")[2]["patient"])
+    long = {name: f"{label} {'and so on ' * 20}".strip() for name, label in prediction.labels.items()}
+    text = present(prediction.with_(labels=long, model={**prediction.model, "outcome": "Very long " * 20}))
+    assert max(map(len, text.splitlines())) <= WIDTH

@@ -1,0 +1,85 @@
+"""``riskml score``: a table says what ``predict`` says of each of its rows."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+
+import riskml as front_door
+from tests.cli.processes import BUNDLES, COHORT, contents, refused, rows, write_rows
+
+SYNTHETIC = ["non_response", "icans", "efs"]
+
+
+def scores(path):
+    return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+
+
+@pytest.mark.parametrize("name", SYNTHETIC)
+def test_scores_are_the_predictions_row_by_row(riskml, tmp_path, name):
+    done = riskml("score", BUNDLES[name], COHORT, "--out", "s.csv")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "s.csv\n", "")
+    bundle = front_door.open_bundle(BUNDLES[name])
+    table = scores(tmp_path / "s.csv")
+    assert [int(line["row"]) for line in table] == list(range(2, 127)), "rows as a spreadsheet numbers them"
+    for line, row in zip(table, rows(), strict=True):
+        # The cells as they stand in the file: the same parser reads a table and a patient.
+        patient = {column: row[column] for column in bundle.model.inputs}
+        want = bundle.predict(patient, explain=False).value
+        got = [float(value) for column, value in line.items() if column != "row"]
+        assert got == pytest.approx(want, abs=1e-12)
+
+
+def test_one_row_through_files_alone(riskml, tmp_path):
+    inputs = front_door.open_bundle(BUNDLES["efs"]).model.inputs
+    row = {column: rows()[17][column] for column in inputs}
+    (tmp_path / "p.json").write_text(json.dumps(row), encoding="utf-8")
+    riskml("score", BUNDLES["efs"], write_rows(tmp_path / "c.csv", [row]), "--out", "s.csv", "--at", "3", "18")
+    shown = json.loads(riskml("predict", BUNDLES["efs"], "p.json", "--json", "--at", "3", "18").stdout)
+    (line,) = scores(tmp_path / "s.csv")
+    assert list(line) == ["row", "survival_3_months", "survival_18_months"]
+    assert [float(line[c]) for c in list(line)[1:]] == pytest.approx(shown["estimate"]["value"], abs=1e-12)
+
+
+def test_the_output_names_no_patient(riskml, tmp_path):
+    riskml("score", BUNDLES["efs"], COHORT, "--out", "s.csv")
+    text = (tmp_path / "s.csv").read_text(encoding="utf-8")
+    assert not any(row["patient_id"] in text for row in rows())
+    assert set(text.splitlines()[0].split(",")) == {
+        "row", "survival_6_months", "survival_12_months", "survival_24_months"
+    }  # fmt: skip
+
+
+def test_inputs_without_a_column_are_said(riskml, tmp_path):
+    cohort = write_rows(tmp_path / "c.csv", [{"mrd": "1 %"}, {"mrd": ""}])
+    done = riskml("score", BUNDLES["non_response"], cohort, "--out", "s.csv")
+    assert done.returncode == 0
+    assert done.stderr.startswith("not columns of the cohort, so averaged over: bcr_abl1, ")
+
+
+def test_a_blank_row_is_counted_but_not_scored(riskml, tmp_path):
+    (tmp_path / "c.csv").write_text("mrd,cd3\n1 %,\n,\n\n2 %,\n", encoding="utf-8")
+    riskml("score", BUNDLES["non_response"], "c.csv", "--out", "s.csv")
+    assert [line["row"] for line in scores(tmp_path / "s.csv")] == ["2", "5"]
+
+
+def test_a_refused_cohort_leaves_the_old_scores_whole(riskml, tmp_path):
+    (tmp_path / "s.csv").write_text("old", encoding="utf-8")
+    cohort = write_rows(tmp_path / "c.csv", [{"mrd": "520 %"}])
+    refused(riskml("score", BUNDLES["non_response"], cohort, "--out", "s.csv"), 3, "row 2, column mrd")
+    assert contents(tmp_path)["s.csv"] == b"old"
+    assert len(contents(tmp_path)) == 2
+
+
+@pytest.mark.slow
+def test_rows_twenty_thousand_in_seconds(riskml, tmp_path):
+    copies = [row | {"patient_id": f"{row['patient_id']}-{k}"} for k in range(160) for row in rows()]
+    cohort = write_rows(tmp_path / "c.csv", copies)
+    done = riskml("score", BUNDLES["efs"], cohort, "--out", "s.csv", timeout=20)
+    assert done.returncode == 0, done.stderr
+    table = scores(tmp_path / "s.csv")
+    values = [[float(v) for k, v in line.items() if k != "row"] for line in table]
+    assert len(values) == 20_000
+    assert values[:125] == values[-125:]

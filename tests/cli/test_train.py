@@ -1,0 +1,101 @@
+"""``riskml train``: what it writes, that it can be repeated, and that an interruption harms nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.processes import COHORT, contents, rows, small_recipe
+
+FILES = {
+    "non_response/bundle/CARD.md",
+    "non_response/bundle/golden.json",
+    "non_response/bundle/manifest.json",
+    "non_response/bundle/model.json",
+    "non_response/evaluation.json",
+    "report.html",
+}
+
+
+@pytest.fixture(scope="module")
+def trained(run_riskml, tmp_path_factory):
+    """A folder with a small recipe trained into ``out``, and what the process said."""
+    folder = tmp_path_factory.mktemp("trained")
+    words = ["train", COHORT, "--model", small_recipe(folder), "--out", "out", "--seed", 4]
+    return folder, run_riskml(*words, cwd=folder)
+
+
+def test_it_writes_bundle_evaluation_and_report(trained):
+    folder, done = trained
+    assert done.returncode == 0, done.stderr
+    files = contents(folder / "out")
+    assert set(files) == FILES
+    manifest = json.loads(files["non_response/bundle/manifest.json"])
+    assert json.loads(files["non_response/evaluation.json"]) == manifest["evaluation"]
+    assert manifest["training"]["seed"] == 4
+    assert b"SYNTHETIC" in files["report.html"]
+    names = {row["patient_id"].encode() for row in rows()}
+    assert not any(name in content for name in names for content in files.values()), "no patient leaves the cohort"
+
+
+def test_results_go_out_and_progress_goes_beside(trained):
+    folder, done = trained
+    assert done.stdout.startswith("non_response: No response after cycle 1 - 51 patients, ")
+    assert "  auc " in done.stdout
+    assert "  verdict: " in done.stdout
+    assert "1 x 5-fold cross-validation" in done.stderr
+    assert "\r" not in done.stderr, "no progress bar where there is no terminal"
+    assert str(folder) not in (folder / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_new_bundle_predicts(trained, run_riskml):
+    folder, _ = trained
+    for words in (["predict", "out/non_response", "-"], ["card", "out/non_response/bundle"]):
+        done = run_riskml(*words, cwd=folder, stdin='{"mrd": "1 %"}')
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_the_number_of_workers_changes_no_byte(trained, run_riskml):
+    folder, first = trained
+    words = ["train", COHORT, "--model", "non_response.toml", "--out", "again", "--seed", 4, "--jobs", 2]
+    second = run_riskml(*words, cwd=folder)
+    assert second.stdout == first.stdout
+    assert contents(folder / "again") == contents(folder / "out")
+
+
+def test_without_evaluation_it_says_so(run_riskml, tmp_path):
+    words = ["train", COHORT, "--model", small_recipe(tmp_path), "--out", "out", "--no-evaluate"]
+    done = run_riskml(*words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "no usable signal; performance was not evaluated" in done.stdout
+    assert set(contents(tmp_path / "out")) == FILES - {"non_response/evaluation.json"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_ctrl_c_leaves_the_old_result_whole(trained, process_environment, tmp_path, jobs):
+    folder, _ = trained
+    before = contents(folder / "out")
+    recipe = small_recipe(tmp_path, repeats=200, bootstrap=500)
+    words = ["train", COHORT, "--model", recipe, "--out", folder / "out", "--jobs", jobs]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "riskml", *map(str, words)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=process_environment, start_new_session=True,
+    )  # fmt: skip
+    with process:
+        assert "cross-validation" in process.stderr.readline()
+        with pytest.raises(subprocess.TimeoutExpired):  # so that its workers are at work
+            process.wait(0.8)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole group
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert out == ""
+    assert "riskml: interrupted" in err
+    assert "Traceback" not in err
+    assert contents(folder / "out") == before

@@ -1,0 +1,74 @@
+"""The card says what a reader must know: verdict, synthetic or not, what it is not for, how it did."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from riskml.runtime.card import RESEARCH, SYNTHETIC, card, interval_text, metric_label, number
+from tests.runtime.models import SHIPPED, shipped_bundle
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_cards_are_those_of_their_manifests(name):
+    bundle = shipped_bundle(name)
+    assert bundle.card == card(bundle.manifest)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_card_holds_everything_that_must_be_read_beside_a_number(name):
+    manifest, text = shipped_bundle(name).manifest, shipped_bundle(name).card
+    assert text.startswith(f"# {manifest['label']} (`{name}`, version {manifest['version']})\n")
+    assert (SYNTHETIC in text) == manifest["synthetic"]
+    for part in (RESEARCH, manifest["intended_use"], *manifest["not_for"], manifest["outcome"]["definition"]):
+        assert part in text
+    verdict = next(line for line in text.splitlines() if line.startswith("Verdict: "))
+    assert manifest["verdict"] in verdict
+    assert ("no usable signal" in verdict) == (not manifest["usable_signal"])
+    for key, metric in manifest["evaluation"]["metrics"].items():
+        assert f"| {metric_label(key)} | {interval_text(metric)} |" in text
+    for predictor in manifest["predictors"]:
+        assert predictor["why"] in text
+    training = manifest["training"]
+    assert f"{training['n_patients']} patients" in text
+    assert f"{training['n_events']} events" in text
+    assert text.endswith("\n")
+    assert "None" not in text
+    assert "nan" not in text.split()
+
+
+def test_only_the_real_model_is_not_synthetic():
+    assert [name for name in SHIPPED if not shipped_bundle(name).manifest["synthetic"]] == ["induction_efs"]
+
+
+def changed(**changes):
+    return card({**copy.deepcopy(dict(shipped_bundle("icans").manifest)), **changes})
+
+
+def test_a_real_model_carries_no_banner_and_an_unusable_one_says_so():
+    assert "SYNTHETIC" not in changed(synthetic=False)
+    assert "Verdict: no usable signal. worse than chance." in changed(usable_signal=False, verdict="worse than chance")
+    assert "Verdict: better than chance." in changed(usable_signal=True, verdict="better than chance")
+
+
+def test_a_model_that_was_not_evaluated_says_so_instead_of_metrics():
+    text = changed(evaluation=None, verdict="performance was not evaluated")
+    assert "Not evaluated: performance was not evaluated." in text
+    assert "| AUC" not in text
+
+
+@pytest.mark.parametrize(
+    ("metric", "text"),
+    [
+        ({"value": 0.7, "low": 0.6, "high": 0.8}, "0.700 (0.600 to 0.800)"),
+        ({"value": 0.7, "low": None, "high": None}, "0.700 (interval not estimable)"),
+        ({"value": None, "low": None, "high": None}, "not estimable"),
+    ],
+)
+def test_intervals_read_as_text(metric, text):
+    assert interval_text(metric) == text
+
+
+def test_numbers_are_rounded_and_gaps_are_words():
+    assert (number(0.12345), number(0.12345, 1), number(None)) == ("0.123", "0.1", "not estimable")

@@ -1,0 +1,209 @@
+"""Explanations: Shapley values by their definition, by hand, and by the package shap."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterable
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from riskml.runtime.explain import MAX_INPUTS, explain_link, explain_value
+from riskml.runtime.model import Feature
+from riskml.runtime.score import score_table, value
+from tests.runtime.models import (
+    complete_values,
+    cox,
+    known_inputs,
+    linear_predictor,
+    logistic,
+    plain_model,
+    portable_models,
+    shipped_bundle,
+    substituted,
+    times_for,
+    v,
+)
+
+EXACT = 1e-9
+CASES = settings(max_examples=50, deadline=None)
+models_with_patient = portable_models().flatmap(lambda model: st.tuples(st.just(model), known_inputs(model)))
+
+
+def shapley(players: Iterable[str], worth: Callable[[frozenset[str]], float]) -> dict[str, float]:
+    """Shapley's own definition: what a player adds on joining, averaged over every order of joining."""
+    players = tuple(players)
+    seen: dict[frozenset[str], float] = {}
+    total = dict.fromkeys(players, 0.0)
+    for order in permutations(players):
+        before: frozenset[str] = frozenset()
+        for player in order:
+            after = before | {player}
+            for coalition in (before, after):
+                if coalition not in seen:
+                    seen[coalition] = worth(coalition)
+            total[player] += seen[after] - seen[before]
+            before = after
+    return {player: sums / math.factorial(len(players)) for player, sums in total.items()}
+
+
+def known_part(known, names):
+    return {name: known[name] for name in names}
+
+
+@CASES
+@given(models_with_patient)
+def test_effects_are_shapley_values_of_the_definition(case):
+    model, known = case
+    times = times_for(model)
+    found = explain_value(model, known, times)
+    assert found.scale == ("probability" if model.kind == "binary" else "survival")
+    assert len(found.effects) == len(found.base) == (len(times) or 1)
+    for k in range(len(found.base)):
+        expected = shapley(known, lambda names, k=k: substituted(model, known_part(known, names), times)[k])
+        assert dict(found.effects[k]) == pytest.approx(expected, abs=EXACT)
+
+
+@settings(max_examples=100, deadline=None)
+@given(models_with_patient)
+def test_effects_lead_from_nothing_known_to_the_estimate(case):
+    model, known = case
+    times = times_for(model)
+    found = explain_value(model, known, times)
+    assert found.sum_error < 1e-8
+    assert list(found.base) == pytest.approx(value(model, {}, times), abs=EXACT)
+    assert list(found.value) == value(model, known, times)
+    assert all(set(effects) == set(known) for effects in found.effects), "a missing input has no effect at all"
+
+
+@CASES
+@given(models_with_patient)
+def test_link_effects_are_shapley_values_of_the_linear_predictor(case):
+    model, known = case
+
+    def worth(names):
+        rows = [{**dict(zip(model.inputs, row, strict=True)), **known_part(known, names)} for row in model.background]
+        return math.fsum(
+            m.weight * w * linear_predictor(model, m, row)
+            for m in model.members
+            for w, row in zip(model.weights, rows, strict=True)
+        )
+
+    found = explain_link(model, known)
+    assert dict(found.effects[0]) == pytest.approx(shapley(known, worth), abs=EXACT)
+    assert found.base[0] == pytest.approx(worth(frozenset()), abs=EXACT)
+    assert found.value[0] == pytest.approx(worth(frozenset(known)), abs=EXACT)
+    assert found.sum_error < EXACT
+
+
+def test_one_input_by_hand():
+    # See test_score: base 0.6155293, estimate 0.9525741; log odds: base -1 + 2 * 0.75 = 0.5, at x = 2 they are 3.
+    model = plain_model([logistic(-1.0, 2.0)], {(0.0,): 0.25, (1.0,): 0.75})
+    found = explain_value(model, {"age": 2.0})
+    assert found.base[0] == pytest.approx(0.615529289315, abs=1e-12)
+    assert found.effects[0]["age"] == pytest.approx(0.952574126822 - 0.615529289315, abs=1e-12)
+    link = explain_link(model, {"age": 2.0})
+    assert (link.base[0], link.effects[0]["age"], link.value[0]) == pytest.approx((0.5, 2.5, 3.0), abs=1e-12)
+
+
+def test_two_unequal_inputs_by_hand():
+    # Odds 1 with nothing, 3 with x alone, 1/3 with y alone, 1 with both: v = 1/2, 3/4, 1/4, 1/2, so +1/4 and -1/4.
+    model = plain_model([logistic(0.0, math.log(3), -math.log(3))], {(0.0, 0.0): 1.0}, inputs=("x", "y"))
+    assert explain_value(model, {"x": 1.0, "y": 1.0}).effects[0] == pytest.approx({"x": 0.25, "y": -0.25}, abs=1e-12)
+    # Odds 1, 3, 9 and 27: v = 1/2, 3/4, 9/10, 27/28; x: (1/4 + 27/28 - 9/10) / 2, y: (4/10 + 27/28 - 3/4) / 2.
+    model = plain_model([logistic(0.0, math.log(3), math.log(9))], {(0.0, 0.0): 1.0}, inputs=("x", "y"))
+    by_hand = {"x": (1 / 4 + 27 / 28 - 9 / 10) / 2, "y": (4 / 10 + 27 / 28 - 3 / 4) / 2}
+    assert explain_value(model, {"x": 1.0, "y": 1.0}).effects[0] == pytest.approx(by_hand, abs=1e-12)
+
+
+def test_survival_by_hand_has_one_explanation_per_time():
+    # Hazard 0.1 a month, prototype x = 0, patient x = log 2: S goes from exp(-0.1 t) to exp(-0.2 t).
+    found = explain_value(plain_model([cox(0.1, 1.0)], {(0.0,): 1.0}), {"age": math.log(2)}, [0, 6, 12])
+    expected = [math.exp(-0.2 * t) - math.exp(-0.1 * t) for t in (0, 6, 12)]
+    assert [effects["age"] for effects in found.effects] == pytest.approx(expected, abs=1e-12)
+
+
+def test_an_input_the_model_does_not_use_has_effect_zero_exactly():
+    model = plain_model([logistic(0.3, 1.0, 0.0)], {(0.0, 1.0): 0.5, (2.0, -1.0): 0.5}, inputs=("used", "dummy"))
+    found = explain_value(model, {"used": 1.0, "dummy": 7.0})
+    assert found.effects[0]["dummy"] == 0.0
+    assert explain_link(model, {"used": 1.0, "dummy": 7.0}).effects[0]["dummy"] == 0.0
+
+
+@given(st.floats(-3, 3), st.floats(-3, 3), st.floats(-3, 3))
+def test_inputs_that_play_the_same_part_get_the_same_effect(slope, here, there):
+    background = {(there, here, 0.0): 0.3, (here, there, 0.0): 0.3, (0.5, 0.5, 2.0): 0.4}
+    model = plain_model([logistic(0.1, slope, 1.0)], background, inputs=("x", "y", "z"))
+    features = (Feature("sum", "value", ("x", "y")), Feature("z", "value", ("z",)))
+    effects = explain_value(model.with_(features=features), {"x": 1.5, "y": 1.5, "z": 1.0}).effects[0]
+    assert effects["x"] == pytest.approx(effects["y"], abs=1e-12)
+
+
+def test_one_extreme_input_does_not_wash_out_the_others():
+    # Rounding 1e300 + 1 - 1e300 to 0 on the way would shift every other effect.
+    model = plain_model(
+        [logistic(0.2, 1.0, -1.0, 0.7)], {(0.0, 1.0, 0.5): 0.5, (1.0, 0.3, -1.0): 0.5}, inputs=("x", "y", "z")
+    )
+    known = {"x": 1e300, "y": 0.8, "z": 2.0}
+    expected = shapley(known, lambda names: v(model, known_part(known, names)))
+    found = explain_value(model, known)
+    assert found.effects[0] == pytest.approx(expected, abs=EXACT)
+    assert found.sum_error < EXACT
+
+
+def test_too_many_inputs_are_refused_rather_than_run_for_hours():
+    names = tuple(f"x{i}" for i in range(MAX_INPUTS + 1))
+    model = plain_model([logistic(0.0, *[0.1] * len(names))], {(0.0,) * len(names): 1.0}, inputs=names)
+    with pytest.raises(ValueError, match="at most 12 inputs, got 13"):
+        explain_value(model, dict.fromkeys(names, 1.0))
+    few = explain_value(model, {**dict.fromkeys(names, 1.0), "x0": 0.0})
+    assert few.sum_error < 1e-8, "an input equal to every prototype costs nothing"
+
+
+@pytest.fixture(scope="module")
+def shap():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what shap's own imports warn of is not ours to mend
+        return pytest.importorskip("shap")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["non_response", "induction_efs"])
+def test_shap_agrees(shap, name):
+    bundle = shipped_bundle(name)
+    model, known = bundle.model, complete_values(bundle)
+    # shap knows no weights, but copies: weights are whole numbers of patients.
+    patients = [round(w * bundle.manifest["training"]["n_rows"]) for w in model.weights]
+    counts = [n // math.gcd(*patients) for n in patients]
+    assert [count / sum(counts) for count in counts] == pytest.approx(model.weights, abs=1e-12)
+    background = np.repeat(np.array(model.background, dtype=float), counts, axis=0)
+    patient = np.array([[known[n] for n in model.inputs]], dtype=float)
+    time = bundle.manifest["horizons_months"][-1:]
+
+    def predictions(table):
+        return score_table(model, dict(zip(model.inputs, table.T, strict=True)), len(table), time)[:, 0]
+
+    masker = shap.maskers.Independent(background, max_samples=len(background))
+    theirs = shap.explainers.Exact(predictions, masker)(patient)
+    ours = explain_value(model, known, time)
+    assert [ours.effects[0][n] for n in model.inputs] == pytest.approx(theirs.values[0], abs=EXACT)
+    assert ours.base[0] == pytest.approx(theirs.base_values[0], abs=EXACT)
+
+    def design(table):
+        rows = [dict(zip(model.inputs, row, strict=True)) for row in table]
+        return np.array([[sum(f.component(row[n]) for n in f.inputs) for f in model.features] for row in rows])
+
+    linear = model.members[0].linear
+    masker = shap.maskers.Independent(design(background), max_samples=len(background))
+    explainer = shap.LinearExplainer((np.array(linear.coefficients), linear.intercept), masker)
+    by_feature = dict(zip([f.name for f in model.features], explainer.shap_values(design(patient))[0], strict=True))
+    link = explain_link(model, known)
+    for feature in model.features:  # a feature's value is that of its inputs, where they enter no other feature
+        if all(sum(n in f.inputs for f in model.features) == 1 for n in feature.inputs):
+            assert sum(link.effects[0][n] for n in feature.inputs) == pytest.approx(by_feature[feature.name], abs=EXACT)
+    assert sum(link.effects[0].values()) == pytest.approx(sum(by_feature.values()), abs=EXACT)
+    assert link.base[0] == pytest.approx(float(explainer.expected_value), abs=EXACT)

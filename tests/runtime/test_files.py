@@ -1,0 +1,70 @@
+"""A file is there whole or as it was before."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from riskml.errors import UsageError
+from riskml.runtime.files import write_whole
+
+
+@pytest.mark.parametrize(("content", "expected"), [("µ\n", b"\xc2\xb5\n"), (b"\x00\xff", b"\x00\xff"), ("", b"")])
+def test_text_is_utf_8_and_bytes_are_bytes_in_new_folders(tmp_path, content, expected):
+    path = tmp_path / "new" / "folder" / "result.txt"
+    assert write_whole(path, content) == path
+    assert path.read_bytes() == expected
+    assert [p.name for p in path.parent.iterdir()] == ["result.txt"]
+
+
+def test_an_older_file_is_replaced(tmp_path):
+    write_whole(tmp_path / "result", "long and old")
+    write_whole(str(tmp_path / "result"), "new")
+    assert (tmp_path / "result").read_text() == "new"
+
+
+@pytest.mark.parametrize("method", ["write_bytes", "replace"])
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()], ids=["disk", "ctrl-c"])
+def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, method, error):
+    write_whole(tmp_path / "result", "old")
+
+    def failing(self, *_):
+        if method == "write_bytes":
+            with self.open("wb") as half:
+                half.write(b"ha")
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, method, failing)
+        with pytest.raises(KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else UsageError):
+            write_whole(tmp_path / "result", "new")
+    assert (tmp_path / "result").read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["result"]
+
+
+def test_a_reader_sees_the_old_or_the_new_file_never_a_part(tmp_path, monkeypatch):
+    path = tmp_path / "result"
+    write_whole(path, "old")
+    seen = []
+    real = os.replace
+
+    def spied(source, target, **kwargs):
+        seen.append((path.read_text(), Path(source).read_text(), Path(source).parent == path.parent))
+        return real(source, target, **kwargs)
+
+    monkeypatch.setattr(os, "replace", spied)
+    write_whole(path, "new")
+    assert seen == [("old", "new", True)], "complete beside the old one, then moved into its place in one step"
+    assert path.read_text() == "new"
+
+
+def test_places_that_cannot_be_written_are_usage_errors(tmp_path):
+    (tmp_path / "file").write_text("precious")
+    (tmp_path / "folder").mkdir()
+    for place in (tmp_path / "file" / "below", tmp_path / "folder"):
+        with pytest.raises(UsageError, match="cannot write"):
+            write_whole(place, "new")
+    assert (tmp_path / "file").read_text() == "precious"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder"]

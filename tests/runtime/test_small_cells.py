@@ -1,0 +1,23 @@
+"""Counts of one to four patients are not shown, and do not follow by subtraction."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from riskml.runtime.small_cells import SMALLEST_CELL, count, counts_of_a_whole
+
+
+@pytest.mark.parametrize(("number", "shown"), [(0, "0"), (1, "<5"), (4, "<5"), (5, "5"), (1234, "1,234")])
+def test_small_cells(number, shown):
+    assert count(number) == shown
+
+
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=6))
+def test_no_small_cell_follows_from_the_total(numbers):
+    shown = counts_of_a_whole(numbers)
+    assert not set(shown) & {"1", "2", "3", "4"}
+    hidden = sum(number for number, text in zip(numbers, shown, strict=True) if text != f"{number:,}")
+    # What the reader can work out is the sum of the hidden cells: it must not itself be small where that can be helped.
+    assert hidden == 0 or hidden >= SMALLEST_CELL or max(numbers) < SMALLEST_CELL

@@ -1,0 +1,208 @@
+"""Everything wrong with a recipe is said at once, and no wrong type ends in a traceback."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from riskml.resources import folder
+from riskml.runtime.dictionary import load_dictionary
+from riskml.training.recipe_rules import faults_of
+
+DICTIONARY = load_dictionary()
+
+
+def shipped(name="non_response") -> dict[str, Any]:
+    return tomllib.loads((folder("models") / name / "recipe.toml").read_text(encoding="utf-8"))
+
+
+def feature(**changes):
+    return {"name": "x", "op": "value", "inputs": ["age"], "why": "because"} | changes
+
+
+def refusals(raw) -> str:
+    return "\n".join(str(fault) for fault in faults_of(raw, DICTIONARY))
+
+
+@pytest.mark.parametrize("name", ["efs", "icans", "induction_efs", "non_response"])
+def test_a_sound_recipe_has_no_fault(name):
+    assert refusals(shipped(name)) == ""
+
+
+def test_every_kind_of_fault_is_reported_at_once():
+    many = ["age", "wbc", "lymphocytes", "cd3", "cd4", "cd8", "nk", "cd19", "bm_blasts", "tki", "bridging_chemo", "mrd"]
+    raw = shipped() | {
+        "colour": "blue",
+        "outcome": "efs",
+        "feature": [
+            feature(name="a", inputs=["mrdd"]),
+            feature(name="b", op="level", inputs=["response"], parameter=["response"]),
+            feature(name="c", inputs=["delivered_infusion_days"]),
+            feature(name="d", inputs=["patient_id"]),
+            feature(name="e", op="log10", inputs=["sex"], parameter=1e-4),
+            feature(name="f", op="cube"),
+            {"name": "g", "op": "value", "inputs": ["wbc"]},
+            feature(name="h", inputs=[*many, "cycle_index"]),
+            feature(name="i", op="level", inputs=["age"], parameter=["old"]),
+            feature(name="j", op="level", inputs=["sex"], parameter=["femle"]),
+            feature(name="k", inputs=["cd3", "cd3"]),
+            feature(name="k", op="log10", inputs=["cd3"], parameter=0.0),
+        ],
+        "evaluation": {"fold": 5},
+        "applies_to": {"agee": [0, 18]},
+        "golden": [{"mrd": "five"}],
+    }
+    said = refusals(raw)
+    for words in (
+        "column colour: is not a key of a recipe",
+        "ridge_logistic is for binary outcomes; got 'survival'",
+        "horizons_months: must be given for a survival outcome",
+        "feature a: mrdd is not in the dictionary; the nearest name is 'mrd'",
+        "feature b: response is known only from end_of_cycle_1, after the landmark first_dose",
+        "feature c: delivered_infusion_days is known only from end_of_cycle_1",
+        "feature d: patient_id identifies rows and cannot be a predictor",
+        "feature e: sex is a category and cannot go through log10",
+        "feature f: op must be one of value, log10, hinge, at_least, level; got 'cube'",
+        "feature g: must have name, op, inputs and why; got 'no why'",
+        "feature: may use at most 12 inputs",
+        "feature i: age is a number and cannot go through level",
+        "feature j: the levels of sex are female, male; got 'femle'",
+        "feature k: inputs must differ",
+        "feature k: names of features must differ",
+        "feature k: the parameter of log10 must be a positive number, the floor; got '0.0'",
+        "evaluation.fold: is not a setting",
+        "applies_to.agee: is not in the dictionary; the nearest name is 'age'",
+        "golden patient 1: mrd",
+    ):
+        assert words in said
+
+
+@pytest.mark.parametrize(("key", "value"), [("learner", {"kind": "magic"}), ("outcome", "cure"), ("landmark", "birth")])
+def test_unknown_choices_are_answered_with_the_known_ones(key, value):
+    assert "must be one of" in refusals(shipped() | {key: value})
+
+
+def test_the_learner_takes_its_own_settings_only():
+    assert "learner.grid_months: is not a setting of ridge_logistic" in refusals(
+        shipped() | {"learner": {"kind": "ridge_logistic", "grid_months": [1, 2]}}
+    )
+    assert "learner.prior_scale: must be a positive number" in refusals(
+        shipped() | {"learner": {"kind": "ridge_logistic", "prior_scale": -1}}
+    )
+
+
+def test_the_baseline_must_reach_what_is_reported_and_judged():
+    short = {"kind": "ridge_cox", "grid_months": [1, 2, 12]}
+    assert "learner.grid_months: must reach 24 months" in refusals(shipped("efs") | {"learner": short})
+    late = {"horizon_months": 60}
+    assert "learner.grid_months: must reach 60 months" in refusals(shipped("efs") | {"evaluation": late})
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "a b", "", "/elsewhere", ".", 3, "a\n"])
+def test_a_name_that_would_leave_the_output_folder_is_refused(name):
+    assert "column name: must be one word" in refusals(shipped() | {"name": name})
+
+
+def test_all_missing_keys_are_named_together():
+    said = refusals({})
+    for key in ("name", "version", "label", "outcome", "landmark", "intended_use", "not_for", "feature", "learner"):
+        assert f"column {key}: must be given" in said
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"feature": "x"},
+        {"feature": ["x"]},
+        {"feature": []},
+        {"feature": {"name": "x"}},
+        {"feature": [feature(inputs="mrd")]},
+        {"feature": [feature(inputs=[["mrd"]])]},
+        {"feature": [feature(inputs=[])]},
+        {"feature": [feature(name=["x"])]},
+        {"feature": [feature(why="  ")]},
+        {"feature": [feature(op=["log10"])]},
+        {"feature": [feature(op="log10", parameter=True)]},
+        {"feature": [feature(op="log10", parameter=-1)]},
+        {"feature": [feature(op="at_least", parameter="10")]},
+        {"feature": [feature(op="hinge", parameter=float("nan"))]},
+        {"feature": [feature(op="value", parameter=1)]},
+        {"feature": [feature(op="level", inputs=["sex"], parameter=[1])]},
+        {"feature": [feature(op="level", inputs=["sex"], parameter="male")]},
+        {"feature": [feature(colour="blue")]},
+        {"learner": 3},
+        {"learner": {}},
+        {"learner": {"kind": ["ridge_logistic"]}},
+        {"learner": {"kind": "ridge_logistic", "prior_scale": "wide"}},
+        {"applies_to": ["age"]},
+        {"applies_to": {"age": 18}},
+        {"applies_to": {"age": [18]}},
+        {"applies_to": {"age": [18, 0]}},
+        {"applies_to": {"age": ["0", "18"]}},
+        {"applies_to": {"disease_status_at_start": [0, 18]}},
+        {"applies_to": {"disease_status_at_start": "R/R"}},
+        {"applies_to": {"disease_status_at_start": ["RR"]}},
+        {"applies_to": {"response": ["response"]}},
+        {"evaluation": 5},
+        {"evaluation": {"folds": "five"}},
+        {"evaluation": {"folds": 1}},
+        {"evaluation": {"folds": 5.0}},
+        {"evaluation": {"repeats": True}},
+        {"uncertainty": {"bootstrap": -1}},
+        {"uncertainty": {"level": 90}},
+        {"uncertainty": []},
+        {"golden": {}},
+        {"golden": ["x"]},
+        {"golden": [{"mrdd": 1}]},
+        {"golden": [{"mrd": {"value": [1]}}]},
+        {"not_for": "adults"},
+        {"not_for": []},
+        {"not_for": [1]},
+        {"outcome": ["efs"]},
+        {"landmark": 28},
+        {"label": 1},
+        {"version": 1},
+        {"column_maps": "columns/a.toml"},
+        {"horizons_months": 12},
+        {"horizons_months": [12, 6]},
+        {"horizons_months": ["12"]},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("name", ["non_response", "efs"])
+def test_a_wrong_type_is_a_fault_and_not_a_traceback(name, changes):
+    assert refusals(shipped(name) | changes)
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from(sorted(shipped("efs"))), anything)
+@settings(max_examples=150, deadline=None)
+def test_no_value_of_any_key_ends_in_a_traceback(key, value):
+    refusals(shipped("efs") | {key: value})
+
+
+@given(st.sampled_from(["name", "op", "inputs", "why", "parameter", "other"]), anything)
+@settings(max_examples=150, deadline=None)
+def test_no_value_of_any_key_of_a_feature_ends_in_a_traceback(key, value):
+    refusals(shipped() | {"feature": [feature(**{key: value})]})
+
+
+@pytest.mark.parametrize("name", ["efs", "icans", "induction_efs", "non_response"])
+def test_each_variable_is_refused_exactly_when_it_is_learned_after_the_landmark(name):
+    """An independent reading of the dictionary: the order of landmarks is the rule, variable by variable."""
+    raw = shipped(name)
+    order = ["diagnosis", "end_of_induction", "first_dose", "day_15", "end_of_cycle_1", "follow_up"]
+    for variable in DICTIONARY.variables.values():
+        late = order.index(variable.known) > order.index(raw["landmark"])
+        said = refusals(raw | {"feature": [feature(inputs=[variable.name])]})
+        assert ("after the landmark" in said) == late, variable.name
