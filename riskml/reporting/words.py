@@ -45,7 +45,10 @@ def signed(number: float, digits: int = 1) -> str:
 
 def decimal(number: float | None, digits: int = 2) -> str:
     """A number with ``digits`` decimals; None is what could not be estimated."""
-    return NOT_ESTIMABLE if number is None else f"{number:.{digits}f}".replace("-", MINUS)
+    if number is None:
+        return NOT_ESTIMABLE
+    text = f"{number:.{digits}f}"
+    return text.removeprefix("-") if float(text) == 0 else text.replace("-", MINUS)
 
 
 def ratio(number: float) -> str:

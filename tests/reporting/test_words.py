@@ -20,6 +20,8 @@ def test_spans_signs_and_ratios():
     assert words.span(0.051, 0.052) == "5 %"
     assert words.signed(-7.46) == "\N{MINUS SIGN}7.5"
     assert words.signed(-0.01) == "0.0"
+    assert words.decimal(-0.0, 0) == "0"
+    assert words.decimal(-0.2, 1) == "\N{MINUS SIGN}0.2"
     assert [words.ratio(x) for x in (0.003, 0.16, 1.033, 2.14, 11.3, 119.4, 5000)] == [
         "below 0.01", "0.16", "1.03", "2.1", "11", "120", "over 1000",
     ]  # fmt: skip
