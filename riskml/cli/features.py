@@ -58,6 +58,12 @@ def as_dict(variable: Variable) -> dict[str, Any]:
         "known": variable.known,
         "levels": {level: list(aliases) for level, aliases in variable.levels.items()},
         "aliases": [*variable.aliases, *(alias for alias, _ in variable.alias_units)],
+        "family": variable.family or None,
+        "denominator": variable.denominator or None,
+        "exclusive_with": list(variable.exclusive_with),
+        "companions": list(variable.companions),
+        "resolution": variable.resolution,
+        "codes": [code.to_fields() for code in variable.codes],
         "why": variable.why,
     }
 
@@ -79,6 +85,14 @@ def _entry(v: Variable) -> Iterator[str]:
     yield f"  why: {v.why}"
     if v.kind == "number":
         yield from _number_lines(v)
+    if v.family:
+        yield f"  one of the family {v.family}: never pooled with its other members"
+    if v.companions:
+        yield f"  read together with: {', '.join(v.companions)}"
+    if v.exclusive_with:
+        yield f"  says the same as: {', '.join(v.exclusive_with)} (a recipe takes one)"
+    for code in v.codes:
+        yield f"  {code.system.upper()} {code.code}: {code.name} (verified {code.verified})"
     if v.levels:
         yield from (
             f"  level {level}: {', '.join(aliases) or '(no other spelling)'}" for level, aliases in v.levels.items()
@@ -92,9 +106,12 @@ def _entry(v: Variable) -> Iterator[str]:
 def _number_lines(v: Variable) -> Iterator[str]:
     show = v.quantity.show
     yield f"  unit: {v.quantity.canonical}; accepted: {', '.join(v.quantity.spellings)}"
+    if v.denominator:
+        yield f"  out of: {v.denominator}"
     yield f"  refused outside {show(v.hard[0])} to {show(v.hard[1])}"
     yield f"  unusual outside {show(v.soft[0])} to {show(v.soft[1])}"
     if v.left_censored:
-        limit = show(v.limit_of_detection) if v.limit_of_detection else "half the last digit given"
+        coarsest = f", at most {show(v.resolution / 2)}" if v.resolution else ""
+        limit = show(v.limit_of_detection) if v.limit_of_detection else f"half the last digit given{coarsest}"
         words = ", ".join(["'<limit'", *(repr(word) for word in v.below_words), "0"])
         yield f"  below a limit: {words}; a bare 0 means below {limit}"

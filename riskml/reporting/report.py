@@ -61,7 +61,8 @@ class CohortSummary:
     def of(cls, cohort: Cohort) -> CohortSummary:
         """Summarise a cohort by its size, its origin and its gaps."""
         dictionary = load_dictionary()
-        columns = [n for n in cohort.frame.columns if dictionary[n].kind != "identifier" and n != "data_origin"]
+        stored = [n for n in cohort.frame.columns if n in dictionary.variables]  # others are derived
+        columns = [n for n in stored if dictionary[n].kind != "identifier" and n != "data_origin"]
         n_centres = cohort.frame["centre"].nunique() if "centre" in cohort.frame else 0
         centres = f", {n_centres} centre{'s' if n_centres > 1 else ''}" if n_centres else ""
         lines = [

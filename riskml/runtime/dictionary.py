@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
+from riskml.errors import BundleError
 from riskml.record import Record
 from riskml.resources import folder
 from riskml.runtime.parsing import MAX_CELL, Reading, parse
@@ -18,9 +19,12 @@ if TYPE_CHECKING:
     from typing import Any
 
 _PURE = {"canonical": "1", "display": "", "factors": {"1": 1.0}}
-_HEADER_UNIT = re.compile(r"^(.*?)[\s_]*(?:[(\[]([^()\[\]]+)[)\]]|(%))$")
+# Patterns are compiled when first used: a patient with canonical names needs neither.
+_HEADER_UNIT = r"^(.*?)[\s_]*(?:[(\[]([^()\[\]]+)[)\]]|(%))$"
+# What `like` does not hand on: names and meanings belong to one variable alone.
+_OWN = frozenset({"label", "known", "why", "aliases", "alias_units", "codes", "exclusive_with", "family", "like"})
 # Marks that folding would drop although they change the meaning: "CD19 %" is no count, "Ph-" is not "Ph".
-_LOST_MARKS = re.compile(r"[%<>]|[^\x00-\x7f]|-$")
+_LOST_MARKS = r"[%<>]|[^\x00-\x7f]|-$"
 
 
 def fold_name(text: str) -> str:
@@ -36,12 +40,23 @@ class Words(Record):
     absent: frozenset[str]
 
 
+class Code(Record):
+    """What another system calls a variable; ``verified`` is "2+" or "1", the public mappings that agree on it."""
+
+    system: str
+    code: str
+    name: str
+    verified: str
+
+
 class Variable(Record):
     """One entry of the dictionary: a measured variable, a tri-state lesion or an outcome column.
 
     ``hard`` and ``soft`` are inclusive ranges in the canonical unit; values outside ``hard`` are refused, outside
     ``soft`` accepted with a note. ``known`` names the landmark from which the value may be used. ``subtypes`` are forms
-    of a lesion whose presence proves it and whose absence says nothing.
+    of a lesion whose presence proves it and whose absence says nothing. ``resolution`` is the coarsest last digit that
+    a bare zero may stand for. ``family`` joins variables that measure one thing by different methods; ``companions``
+    are needed to read this one; ``exclusive_with`` say the same again.
     """
 
     name: str
@@ -57,11 +72,18 @@ class Variable(Record):
     left_censored: bool = False
     limit_of_detection: float | None = None
     below_words: tuple[str, ...] = ()
+    present_words: tuple[str, ...] = ()
     absent_words: tuple[str, ...] = ()
     subtypes: tuple[str, ...] = ()
     not_same_as: tuple[str, ...] = ()
     levels: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     lesion: bool = False
+    resolution: float | None = None
+    family: str = ""
+    denominator: str = ""
+    companions: tuple[str, ...] = ()
+    exclusive_with: tuple[str, ...] = ()
+    codes: tuple[Code, ...] = ()
 
     @classmethod
     def from_dict(
@@ -82,11 +104,18 @@ class Variable(Record):
             left_censored=raw.get("left_censored", False),
             limit_of_detection=raw.get("limit_of_detection"),
             below_words=tuple(word.casefold() for word in raw.get("below_words", ())),
+            present_words=tuple(word.casefold() for word in raw.get("present_words", ())),
             absent_words=tuple(word.casefold() for word in raw.get("absent_words", ())),
             subtypes=tuple(raw.get("subtypes", ())),
             not_same_as=tuple(raw.get("not_same_as", ())),
             levels={level: tuple(aliases) for level, aliases in raw.get("levels", {}).items()},
             lesion=lesion,
+            resolution=raw.get("resolution"),
+            family=raw.get("family", ""),
+            denominator=raw.get("denominator", ""),
+            companions=tuple(raw.get("companions", ())),
+            exclusive_with=tuple(raw.get("exclusive_with", ())),
+            codes=tuple(Code(**code) for code in raw.get("codes", ())),
         )
 
     def example(self) -> str:
@@ -112,29 +141,91 @@ class Variable(Record):
         return self.quantity.show(value)
 
 
+class Variables(Mapping[str, Variable]):
+    """The variables by name, each built when it is first asked for.
+
+    A prediction touches a handful of a hundred; building them all, and the table of every spelling, would cost it more
+    than the model does.
+    """
+
+    def __init__(self, raw: Mapping[str, Any]) -> None:
+        self._tables: dict[str, Mapping[str, Any]] = {**raw["variable"], **raw["lesion"]}
+        self._lesions = raw["lesion"].keys()
+        self._units = {"pure": _PURE, **raw["quantity"]}
+        self._quantities: dict[str, Quantity] = {}
+        self._built: dict[str, Variable] = {}
+        self._names: dict[str, tuple[str, str | None]] | None = None
+
+    def __getitem__(self, name: str) -> Variable:
+        if name not in self._built:
+            if name not in self._tables:
+                raise KeyError(name)
+            self._built[name] = self._build(name)
+        return self._built[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._tables
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tables)
+
+    def __len__(self) -> int:
+        return len(self._tables)
+
+    @property
+    def names(self) -> Mapping[str, tuple[str, str | None]]:
+        """Folded spelling -> (variable, unit)."""
+        if self._names is None:
+            try:
+                self._names = dict(_names(self._tables))
+            except (TypeError, AttributeError, ValueError) as error:
+                raise BundleError(f"the dictionary is malformed ({error}): fetch the bundle again") from None
+        return self._names
+
+    def _table(self, name: str, via: tuple[str, ...]) -> Mapping[str, Any]:
+        """The entry with what it is ``like`` put in."""
+        table = self._tables[name]
+        if "like" not in table:
+            return table
+        if name in via:
+            raise ValueError(f"like leads back to {name}")
+        pattern = self._table(table["like"], (*via, name))
+        return {**{key: value for key, value in pattern.items() if key not in _OWN}, **table}
+
+    def _build(self, name: str) -> Variable:
+        try:
+            table = self._table(name, ())
+            quantity = table.get("quantity", "pure")
+            if quantity not in self._quantities:
+                self._quantities[quantity] = Quantity.from_dict(quantity, self._units[quantity])
+            return Variable.from_dict(name, table, self._quantities, lesion=name in self._lesions)
+        except (LookupError, TypeError, AttributeError, ValueError, AssertionError) as error:
+            text = f"the dictionary's entry '{name}' is malformed ({type(error).__name__}: {error})"
+            raise BundleError(f"{text}: fetch the bundle again") from None
+
+
 class Dictionary(Record):
     """Every variable and lesion by name, and the words and landmarks they share.
 
     ``raw`` is the plain data it was built from, so that a bundle can carry exactly the dictionary it was trained with.
     """
 
-    variables: Mapping[str, Variable]
+    variables: Variables
     words: Words
     landmarks: tuple[str, ...]
     outcomes: Mapping[str, Mapping[str, Any]]
     raw: Mapping[str, Any]
-    names: Mapping[str, tuple[str, str | None]]
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Dictionary:
         """Build from the merged TOML files, or from the copy in a bundle's manifest."""
-        quantities = {
-            name: Quantity.from_dict(name, table) for name, table in {"pure": _PURE, **raw["quantity"]}.items()
-        }
-        variables = {n: Variable.from_dict(n, t, quantities, lesion=False) for n, t in raw["variable"].items()}
-        variables |= {n: Variable.from_dict(n, t, quantities, lesion=True) for n, t in raw["lesion"].items()}
         folded = {key: frozenset(w.casefold() for w in raw[f"{key}_words"]) for key in ("missing", "present", "absent")}
-        return cls(variables, Words(**folded), tuple(raw["landmarks"]), raw["outcome"], raw, dict(_names(variables)))
+        return cls(Variables(raw), Words(**folded), tuple(raw["landmarks"]), raw["outcome"], raw)
+
+    @property
+    def names(self) -> Mapping[str, tuple[str, str | None]]:
+        """Every spelling, folded -> (variable, the unit the spelling fixes)."""
+        return self.variables.names
 
     def __getitem__(self, name: str) -> Variable:
         return self.variables[name]
@@ -143,12 +234,14 @@ class Dictionary(Record):
         """The variable a column header or patient key means, and the unit the header fixes; None where unknown.
 
         A header may carry its unit in brackets (``"mrd (%)"``), as a percent sign (``"mrd %"``) or as an alias that
-        says it (``"mrd_pct"``).
+        says it (``"mrd_pct"``). A percent sign on a count means the percentage (``"CD19 %"`` is ``cd19_pct``).
         """
+        if header in self.variables:
+            return self.variables[header], None
         header = " ".join(header.split())
         if len(header) > MAX_CELL:
             return None
-        carried = _HEADER_UNIT.match(header)
+        carried = re.match(_HEADER_UNIT, header)
         if carried:
             unit = carried[2] or carried[3]
             name, alias_unit = self.names.get(fold_name(carried[1]), (None, None))
@@ -156,7 +249,10 @@ class Dictionary(Record):
             if name is not None and factor is not None:
                 agrees = alias_unit is None or self.variables[name].quantity.factor(alias_unit) == factor
                 return (self.variables[name], unit) if agrees else None
-        hit = None if _LOST_MARKS.search(header) else self.names.get(fold_name(header))
+            if name is not None and unit == "%":
+                # At most one variable says a count again, as a percentage.
+                return next(((self.variables[same], unit) for same in self.variables[name].exclusive_with), None)
+        hit = None if re.search(_LOST_MARKS, header) else self.names.get(fold_name(header))
         return (self.variables[hit[0]], hit[1]) if hit else None
 
     def nearest(self, name: str, among: tuple[str, ...] = ()) -> str:
@@ -178,14 +274,14 @@ class Dictionary(Record):
         return self.landmarks.index(variable.known) <= self.landmarks.index(landmark)
 
 
-def _names(variables: Mapping[str, Variable]) -> Iterator[tuple[str, tuple[str, str | None]]]:
+def _names(tables: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, tuple[str, str | None]]]:
     """Folded spelling -> (variable, unit); the variable's own name last, so that no alias can shadow it."""
-    for variable in variables.values():
-        for alias in variable.aliases:
-            yield fold_name(alias), (variable.name, None)
-        for alias, unit in variable.alias_units:
-            yield fold_name(alias), (variable.name, unit)
-    for name in variables:
+    for name, table in tables.items():
+        for alias in (*table.get("aliases", ()), *([table["iscn"]] if "iscn" in table else ())):
+            yield fold_name(alias), (name, None)
+        for alias, unit in table.get("alias_units", {}).items():
+            yield fold_name(alias), (name, unit)
+    for name in tables:
         yield name, (name, None)
 
 

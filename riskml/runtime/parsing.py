@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # Longer cells are refused unread: free text belongs elsewhere, and regular expressions stay fast.
 MAX_CELL = 400
+MAX_LESION_TEXT = 4000  # a karyotype with several clones has a few hundred characters
 # Beyond this an int fits no float, and soon Python will not even print it.
 _LARGEST = 10**300
 # A zero count lies below half its last digit, but no coarser than two decimals of 10*9/L (5 cells/uL): a spreadsheet
@@ -105,6 +106,8 @@ def parse(variable: Variable, raw: object, words: Words, unit: str | None = None
         raw, unit = _unpack(variable, raw, unit)
     if raw is None:
         return MISSING
+    if variable.kind == "lesion_text":
+        return _lesion_text(variable, raw, words)
     raw = _one_value(variable, raw)
     if variable.kind == "tristate":
         return _tristate(variable, raw, words)
@@ -114,6 +117,18 @@ def parse(variable: Variable, raw: object, words: Words, unit: str | None = None
         # Two rows without an identifier are two unknowns, not one patient called "NA".
         return MISSING if str(raw).casefold() in words.missing else Reading(str(raw))
     return _number(variable, raw, words, unit)
+
+
+def _lesion_text(variable: Variable, raw: object, words: Words) -> Reading:
+    """The text itself: what it says about each lesion is for ``riskml.runtime.lesions``."""
+    if not isinstance(raw, str):
+        _one_value(variable, raw)  # what is no value of any kind is refused as everywhere
+        raise CellError(f"{variable.name} must be text", type(raw).__name__, "quote the karyotype or the findings")
+    text = raw.strip()
+    if len(text) > MAX_LESION_TEXT:
+        rule = f"{variable.name} must be at most {MAX_LESION_TEXT:,} characters"
+        raise CellError(rule, f"{len(text):,} characters", "give the karyotype and the findings, not the report")
+    return MISSING if text.casefold() in words.missing else Reading(text)
 
 
 def _one_value(variable: Variable, raw: object) -> str | float:
@@ -152,9 +167,10 @@ def _tristate(variable: Variable, raw: str | float, words: Words) -> Reading:
     if text in (word.casefold() for word in variable.absent_words):
         return Reading(0.0)
     word, named, subtype = _without_name(variable, text)
-    if word in words.present or (named and not word):
+    own = not (named and _without_name(variable, word)[1])  # "Ph+ Ph-" names the lesion twice and says nothing
+    if word in words.present or (own and word in variable.present_words) or (named and not word):
         return Reading(1.0)
-    if word in words.absent or (named and word in _MINUS):
+    if word in words.absent or (own and word in variable.absent_words) or (named and word in _MINUS):
         if subtype:
             raise CellError(rule, raw, f"one absent partner does not exclude {variable.label}: write unknown")
         return Reading(0.0)
@@ -250,7 +266,8 @@ def _measured(variable: Variable, written: _Written) -> Reading:
         return Reading(value, None, notes)
     limit = variable.limit_of_detection
     if value == 0:
-        step = _COARSEST_STEP if written.decimals is None else min(10.0**-written.decimals * factor, _COARSEST_STEP)
+        coarsest = variable.resolution or _COARSEST_STEP
+        step = coarsest if written.decimals is None else min(10.0**-written.decimals * factor, coarsest)
         return _below(variable, limit or step / 2)
     if limit is not None and value < limit:
         shown = variable.quantity.show(value)

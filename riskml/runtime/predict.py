@@ -158,6 +158,12 @@ def read_inputs(dictionary: Dictionary, patient: Mapping[str, Any]) -> dict[str,
             faults.append(Fault(None, variable.name, error.rule, written, error.remedy))
     if faults:
         raise DataError("the patient was refused", faults)
+    for name in [name for name in readings if dictionary[name].kind == "lesion_text"]:
+        text = readings[name].value
+        if isinstance(text, str):
+            from riskml.runtime.lesions import lesions_of_patient  # only a patient with such a text pays for it
+
+            readings |= lesions_of_patient(dictionary, name, text, readings)
     return readings
 
 
@@ -273,8 +279,11 @@ def _warnings(
     if len(missing) == len(bundle.model.inputs):
         found.append(Remark("no_inputs", "no input of this model is known: the estimate is the average of its cohort"))
     for name, reading in readings.items():
-        if name not in bundle.model.inputs:
+        given = not any(note.code == "read_from_text" for note in reading.notes)
+        if bundle.dictionary[name].kind == "lesion_text":
+            found.extend(Remark(note.code, note.message, name) for note in reading.notes)
+        elif name not in bundle.model.inputs and given:
             found.append(Remark("not_used", f"{bundle.dictionary[name].label} is not an input of this model", name))
-        else:
+        elif name in bundle.model.inputs:
             found.extend(Remark(note.code, note.message, name) for note in reading.notes)
     return found

@@ -180,9 +180,19 @@ def _features_faults(features: Any, landmark: str | None, dictionary: Dictionary
     names = [item["name"] for item in features if _is_text(item.get("name"))]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield Fault(None, f"feature {name}", "names of features must differ", None, "rename all but one")
+    yield from _exclusive_faults(features, dictionary)
     inputs = {name for item in features if _TEXTS.holds(item.get("inputs")) for name in item["inputs"]}
     if len(inputs) > MAX_INPUTS:
         yield Fault(None, "feature", f"may use at most {MAX_INPUTS} inputs", str(len(inputs)), "leave out the weakest")
+
+
+def _exclusive_faults(features: Any, dictionary: Dictionary) -> Iterator[Fault]:
+    """A count and its percentage share the cells they count: both in one model would tell one thing twice."""
+    inputs = {name for item in features if _TEXTS.holds(item.get("inputs")) for name in item["inputs"]}
+    for name in sorted(inputs & set(dictionary.variables)):
+        for other in dictionary[name].exclusive_with:
+            if name < other and other in inputs:
+                yield Fault(None, "feature", f"{name} and {other} say the same", None, "use one of the two")
 
 
 def _feature_faults(item: Mapping[str, Any], landmark: str | None, dictionary: Dictionary) -> Iterator[Fault]:
@@ -222,6 +232,8 @@ def _input_faults(
         yield Fault(None, place, rule, None, "leave it out: it would leak the outcome")
     if variable.kind == "identifier":
         yield Fault(None, place, f"{name} identifies rows and cannot be a predictor", None, "leave it out")
+    elif variable.kind == "lesion_text":
+        yield Fault(None, place, f"{name} is text and cannot be a predictor", None, "name the lesions read from it")
     elif isinstance(op, str) and op in OPS and (variable.kind == "category") != (op == "level"):
         rule = f"{name} is a {variable.kind} and cannot go through {op}"
         yield Fault(None, place, rule, None, "use 'level' for categories, and for nothing else")

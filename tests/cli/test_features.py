@@ -47,6 +47,26 @@ def test_mrd_as_json(riskml):
     assert entry["why"]
 
 
+def test_codes_families_and_denominators_are_shown(riskml):
+    text = riskml("features", "cd19_pct").stdout
+    assert "  LOINC 8117-4: CD19 cells/100 cells in Blood (verified 2+)\n" in text
+    assert "  out of: lymphocytes\n" in text
+    assert "  says the same as: cd19 (a recipe takes one)\n" in text
+    assert "  a bare 0 means" not in text
+    assert "a bare 0 means below half the last digit given, at most 0.5 %" in text
+    mrd = riskml("features", "mrd").stdout
+    assert "  one of the family mrd: never pooled" in mrd
+    assert "  read together with: mrd_method, mrd_lod, mrd_below_lod\n" in mrd
+    (entry,) = json.loads(riskml("features", "cd3", "--json").stdout)
+    assert entry["codes"][0] == {
+        "system": "loinc",
+        "code": "8122-4",
+        "name": "CD3 cells [#/volume] in Blood",
+        "verified": "2+",
+    }
+    assert (entry["family"], entry["denominator"], entry["exclusive_with"]) == (None, None, ["cd3_pct"])
+
+
 def test_all_of_it_as_json_is_what_python_has(riskml):
     shown = json.loads(riskml("features", "--json").stdout)
     assert [entry["name"] for entry in shown] == DECLARED

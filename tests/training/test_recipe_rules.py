@@ -197,6 +197,22 @@ def test_no_value_of_any_key_of_a_feature_ends_in_a_traceback(key, value):
     refusals(shipped() | {"feature": [feature(**{key: value})]})
 
 
+@pytest.mark.parametrize("name", ["cd3_d15", "cd8_effector_pct_d15", "mrd_course_d15"])
+def test_a_day_15_value_is_refused_in_a_model_of_the_first_dose(name):
+    raw = shipped("non_response")
+    assert raw["landmark"] == "first_dose"
+    said = refusals(raw | {"feature": [feature(inputs=[name])]})
+    assert f"{name} is known only from day_15, after the landmark first_dose" in said
+    later = refusals(raw | {"landmark": "day_15", "feature": [feature(inputs=[name])]})
+    assert "after the landmark" not in later
+
+
+def test_a_count_and_its_percentage_are_not_both_used():
+    both = [feature(name="a", inputs=["cd19"]), feature(name="b", inputs=["cd19_pct"])]
+    assert "cd19 and cd19_pct say the same" in refusals(shipped() | {"feature": both})
+    assert "say the same" not in refusals(shipped() | {"feature": both[:1]})
+
+
 @pytest.mark.parametrize("name", ["efs", "icans", "induction_efs", "non_response"])
 def test_each_variable_is_refused_exactly_when_it_is_learned_after_the_landmark(name):
     """An independent reading of the dictionary: the order of landmarks is the rule, variable by variable."""
