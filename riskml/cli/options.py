@@ -66,3 +66,10 @@ def add_columns(parser: Parser) -> None:
     parser.add_argument(
         "--columns", metavar="MAP.toml", help="maps foreign column names, units and codes onto the dictionary"
     )
+    parser.add_argument("--sheet", metavar="NAME", help="sheet of a workbook (default: the first)")
+    parser.add_argument("--encoding", metavar="NAME", help="of a text file that is not Unicode, e.g. gb18030")
+
+
+def reading(options: argparse.Namespace) -> dict[str, Any]:
+    """How the file is to be read, as ``read_cohort`` and ``read_table`` take it."""
+    return {"sheet": options.sheet, "encoding": options.encoding}

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from riskml.cli.options import add_columns, add_command, add_jobs
+from riskml.cli.options import add_columns, add_command, add_jobs, reading
 
 _EXAMPLES = """examples:
   riskml train cohort.csv --model non_response efs --out out
@@ -17,7 +17,7 @@ _EXAMPLES = """examples:
 def add_parser(commands: Any, summary: str) -> None:
     """Declare the command's options."""
     parser = add_command(commands, "train", summary, _EXAMPLES)
-    parser.add_argument("cohort", help="a CSV file, one row a course")
+    parser.add_argument("cohort", help="csv, tsv, xlsx or parquet, one row a course")
     parser.add_argument(
         "--model", nargs="+", required=True, action="extend", metavar="NAME|FILE", help="recipes, by name or file"
     )
@@ -31,12 +31,14 @@ def add_parser(commands: Any, summary: str) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train and print the summary."""
+    from riskml.cli.findings import warn
     from riskml.cli.work import plan_jobs, run_jobs, summary_lines
     from riskml.errors import UsageError
 
     if options.seed < 0:
         raise UsageError(f"--seed must be 0 or more, got {options.seed}")
-    jobs = plan_jobs(options.cohort, options.model, options.columns)
+    jobs = plan_jobs(options.cohort, options.model, options.columns, **reading(options))
+    warn((job.cohort, job.recipe.landmark, job.recipe.outcome) for job in jobs)
     names = " ".join(job.recipe.name for job in jobs)
     command = f"riskml train {Path(options.cohort).name} --model {names} --seed {options.seed}"
     bundles = run_jobs(

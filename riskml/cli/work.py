@@ -29,7 +29,9 @@ def say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
-def plan_jobs(path: str, models: Sequence[str], columns: str | None) -> list[Job]:
+def plan_jobs(
+    path: str, models: Sequence[str], columns: str | None, *, sheet: str | None = None, encoding: str | None = None
+) -> list[Job]:
     """Load every recipe and the cohort before anything is trained, so that a mistake costs seconds.
 
     Without ``--columns`` a recipe's shipped map is used where the file has all the columns it maps and not the
@@ -37,7 +39,7 @@ def plan_jobs(path: str, models: Sequence[str], columns: str | None) -> list[Job
     """
     from riskml.cohort.cohort import cohort_from_table
     from riskml.cohort.column_map import ColumnMap
-    from riskml.cohort.read import read_csv
+    from riskml.cohort.read_table import read_table
     from riskml.errors import UsageError
     from riskml.runtime.dictionary import load_dictionary
     from riskml.training.fit import training_set
@@ -49,7 +51,7 @@ def plan_jobs(path: str, models: Sequence[str], columns: str | None) -> list[Job
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(f"two recipes are called {', '.join(twice)}: one would overwrite the other")
     given = ColumnMap.load(columns, dictionary) if columns else None
-    table = read_csv(path)
+    table = read_table(path, sheet=sheet, encoding=encoding)
     jobs = []
     for recipe in recipes:
         maps = [ColumnMap.load(shipped, dictionary) for shipped in recipe.column_maps]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +12,13 @@ import pandas as pd
 
 from riskml.cohort.column_map import ColumnMap
 from riskml.cohort.columns import constant_column, find_sources, parse_column
-from riskml.cohort.read import RawTable, read_csv
+from riskml.cohort.genetics import lesions_from_text
+from riskml.cohort.method_limits import limits_by_method
+from riskml.cohort.raw_table import RawTable
+from riskml.cohort.read_table import read_table
 from riskml.errors import DataError, Fault
 from riskml.runtime.dictionary import Dictionary, load_dictionary
 from riskml.runtime.parsing import Note
-
-# Parts of a cell count and their whole; counts of one sample may overshoot by rounding and gating, not by more.
-_WHOLES = {"cd3": ("cd4", "cd8"), "lymphocytes": ("cd3", "cd19", "nk")}
-_OVERSHOOT = 1.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,8 @@ class Cohort:
     frame : DataFrame of shape (n_courses, n_variables)
         One row a course, numbered from 0; columns are names of the dictionary in the order of the file, then the
         constants of the column map. Numbers are float64 in the canonical unit, tri-states 1.0 / 0.0 / NaN, categories
-        and identifiers are text or None (dtype object).
+        and identifiers are text or None (dtype object). Text about genetics is not kept: the lesions read from it are
+        columns behind the others, where the file has none of their own.
     below : bool DataFrame of shape (n_courses, n_left_censored)
         True where the true value lies under a limit; ``frame`` then holds limit / sqrt(2), or the value measured under
         the detection limit (see ``riskml.runtime.parsing.Reading``).
@@ -73,6 +73,31 @@ class Cohort:
             return np.arange(self.n_courses, dtype=np.intp)
         return np.asarray(pd.factorize(self.frame["patient_id"])[0], dtype=np.intp)
 
+    @property
+    def first_courses(self) -> npt.NDArray[np.bool_]:
+        """Mark each patient's course with the smallest cycle_index, the first of the file among equals.
+
+        Returns
+        -------
+        bool array of shape (n_courses,)
+        """
+        patient = self.patient
+        cycle = self.frame["cycle_index"].to_numpy() if "cycle_index" in self.frame else np.zeros(self.n_courses)
+        order = np.lexsort((np.arange(self.n_courses), cycle, patient))  # an unknown cycle (NaN) sorts last
+        first = np.zeros(self.n_courses, dtype=np.bool_)
+        first[order[np.unique(patient[order], return_index=True)[1]]] = True
+        return first
+
+    def patients(self) -> Cohort:
+        """The patient table: each patient's first course, rows numbered anew from 0."""
+        first = self.first_courses
+        return replace(
+            self,
+            frame=self.frame[first].reset_index(drop=True),
+            below=self.below[first].reset_index(drop=True),
+            row_numbers=self.row_numbers[first],
+        )
+
     def describe(self) -> tuple[str, ...]:
         """Lines for a person: size, centres, origin, what is missing in each column, and the notes."""
         centres = f", {self.frame['centre'].nunique()} centres" if "centre" in self.frame else ""
@@ -90,18 +115,25 @@ class Cohort:
 
 
 def read_cohort(
-    path: str | Path, columns: str | Path | ColumnMap | None = None, dictionary: Dictionary | None = None
+    path: str | Path,
+    columns: str | Path | ColumnMap | None = None,
+    dictionary: Dictionary | None = None,
+    *,
+    sheet: str | None = None,
+    encoding: str | None = None,
 ) -> Cohort:
     """Read and check a cohort file.
 
     Parameters
     ----------
     path : str or Path
-        A comma-separated UTF-8 file with a header, one row a course.
+        A csv, tsv, xlsx or Parquet file with a header, one row a course.
     columns : str, Path or ColumnMap, optional
         How the file's columns are called, measured and coded; without it they go by the dictionary's own names.
     dictionary : Dictionary, optional
         The dictionary to read with; this riskml's own by default.
+    sheet, encoding : str, optional
+        As in :func:`riskml.cohort.read_table.read_table`.
 
     Returns
     -------
@@ -117,7 +149,7 @@ def read_cohort(
     dictionary = dictionary or load_dictionary()
     if isinstance(columns, (str, Path)):
         columns = ColumnMap.load(columns, dictionary)
-    return cohort_from_table(read_csv(path), columns, dictionary)
+    return cohort_from_table(read_table(path, sheet=sheet, encoding=encoding), columns, dictionary)
 
 
 def cohort_from_table(
@@ -138,6 +170,12 @@ def cohort_from_table(
     if faults:
         raise DataError(f"{table.name} was refused", faults)
     notes = [note for column in parsed for note in column.notes]
+    for limited in limits_by_method(table, sources, frame, dictionary):
+        frame[limited.name], below[limited.name] = limited.value, limited.below
+        notes += limited.notes
+    for name in [column.variable.name for column in parsed if column.variable.kind == "lesion_text"]:
+        frame, read = lesions_from_text(frame, name, table.row_numbers, dictionary)
+        notes += read
     return Cohort(
         frame=frame,
         below=pd.DataFrame(below, index=frame.index, dtype=bool),
@@ -171,18 +209,12 @@ def _identity_faults(
 
 
 def _cohort_notes(frame: pd.DataFrame) -> Iterator[Note]:
-    """What only several columns together can tell."""
+    """What the rows and their origin are taken to be; contradictions between columns are for ``checks``."""
     if "patient_id" not in frame:
         yield Note("rows_are_patients", "there is no patient_id: each row counts as a patient of its own")
     elif "cycle_index" not in frame and frame["patient_id"].duplicated().any():
         text = "patients have several rows and there is no cycle_index: the first row counts as the first course"
         yield Note("first_row_is_first_course", text)
-    for whole, parts in _WHOLES.items():
-        if {whole, *parts} <= set(frame.columns):
-            high = int((frame[list(parts)].sum(axis=1, skipna=False) > _OVERSHOOT * frame[whole]).sum())
-            if high:
-                text = f"in {high:,} rows {' + '.join(parts)} exceed {whole} by more than 15 %: check units and gates"
-                yield Note("parts_exceed_whole", text)
     origin = frame.get("data_origin")
     if origin is not None:
         simulated, unsaid = int((origin == "synthetic").sum()), int(origin.isna().sum())

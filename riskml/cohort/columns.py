@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from riskml.cohort.column_map import ColumnMap
-from riskml.cohort.read import RawTable
+from riskml.cohort.number_marks import Marks, settle
+from riskml.cohort.plain_cells import plain_identifiers, plain_numbers
+from riskml.cohort.raw_table import RawTable
 from riskml.errors import Fault, printable
 from riskml.runtime.dictionary import Dictionary, Variable
-from riskml.runtime.parsing import MISSING, CellError, Note, Reading
+from riskml.runtime.parsing import CellError, Note, Reading
 
 MOST_UNKNOWN = 50
 NUMERIC = frozenset({"number", "integer", "tristate"})
+_MEASURED = frozenset({"number", "integer"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,24 +90,63 @@ def _unknown_columns(names: Sequence[str], dictionary: Dictionary) -> Iterator[F
 
 
 def parse_column(table: RawTable, source: Source, dictionary: Dictionary) -> Column:
-    """Read each distinct text of a column once."""
-    index, texts = pd.factorize(table.cells[source.header])
-    readings: list[Reading] = []
+    """Read each distinct text of a column once, all its plain numbers or identifiers at a time."""
+    index, distinct = pd.factorize(table.cells[source.header])
+    texts, variable = distinct.tolist(), source.variable
+    marks = settle(texts) if variable.kind in _MEASURED and not source.codes else Marks({})
+    plain, values = _plain(texts, source, dictionary)
+    representative = np.flatnonzero(plain)[:1]
+    below = np.zeros(len(texts), dtype=bool)
+    noted: dict[int, Reading] = {}
     refused: dict[int, CellError] = {}
-    for code, text in enumerate(texts.tolist()):
-        meant = source.codes.get(text.strip().casefold(), text) if source.codes else text
+    for code in np.union1d(np.flatnonzero(~plain), representative).tolist():
+        text = texts[code]
+        meant = source.codes.get(text.strip().casefold(), text) if source.codes else marks.meant.get(text, text)
         try:
-            reading = dictionary.read(source.variable, meant, source.unit)
+            if text in marks.doubtful:
+                raise CellError(f"{variable.name} must be written with a decimal point", text, marks.doubt)
+            reading = dictionary.read(variable, meant, source.unit)
         except CellError as error:
-            reading, refused[code] = MISSING, error
-        readings.append(reading)
+            refused[code] = error
+            continue
+        values[code], below[code] = reading.value, reading.below is not None
+        if reading.notes:
+            noted[code] = reading
+    counts = np.bincount(index, minlength=len(texts))
+    if len(representative):
+        counts[representative] = counts[plain].sum()  # it speaks for all of them
     return Column(
-        variable=source.variable,
-        series=_series(source.variable, readings, index),
-        below=np.array([reading.below is not None for reading in readings], dtype=bool)[index],
+        variable=variable,
+        series=pd.Series(values[index], dtype=values.dtype),
+        below=below[index],
         faults=tuple(_cell_faults(source, index, refused, table.row_numbers)) if refused else (),
-        notes=tuple(_column_notes(source, index, readings)),
+        notes=(*_comma_note(source, marks, texts, counts), *_column_notes(source, counts, noted)),
     )
+
+
+def _plain(
+    texts: Sequence[str], source: Source, dictionary: Dictionary
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[Any]]:
+    """What can be read without the parser, and a place for the values of all texts."""
+    variable = source.variable
+    if variable.kind in NUMERIC:
+        if not source.codes:
+            return plain_numbers(texts, variable, dictionary, source.unit)
+        return np.zeros(len(texts), dtype=bool), np.full(len(texts), np.nan)
+    values = np.empty(len(texts), dtype=object)
+    if source.codes:
+        return np.zeros(len(texts), dtype=bool), values
+    plain = plain_identifiers(texts, variable, dictionary)
+    values[plain] = np.array(texts, dtype=object)[plain]
+    return plain, values
+
+
+def _comma_note(source: Source, marks: Marks, texts: Sequence[str], counts: npt.NDArray[np.intp]) -> Iterator[Note]:
+    cells = sum(int(counts[code]) for code, text in enumerate(texts) if text in marks.meant) if marks.meant else 0
+    if cells:
+        written, meant = next(iter(marks.meant.items()))
+        text = f"column {printable(source.header, 80)}, {cells:,} cells: '{printable(written, 20)}' was read as"
+        yield Note("comma_read", f"{text} {printable(meant, 20)}")
 
 
 def _series(variable: Variable, readings: Sequence[Reading], index: npt.NDArray[np.intp]) -> pd.Series:
@@ -133,14 +176,13 @@ def _cell_faults(
         yield Fault(int(row_numbers[position]), source.header, error.rule, value, error.remedy)
 
 
-def _column_notes(source: Source, index: npt.NDArray[np.intp], readings: Sequence[Reading]) -> Iterator[Note]:
+def _column_notes(source: Source, counts: npt.NDArray[np.intp], noted: Mapping[int, Reading]) -> Iterator[Note]:
     """One note for each reason, with how many cells it concerns and the first of them as an example."""
-    counts = np.bincount(index, minlength=len(readings))
     seen: dict[str, tuple[int, str]] = {}
-    for reading, count in zip(readings, counts, strict=True):
+    for position, reading in noted.items():
         for note in reading.notes:
             so_far, example = seen.get(note.code, (0, note.message))
-            seen[note.code] = (so_far + int(count), example)
+            seen[note.code] = (so_far + int(counts[position]), example)
     for code, (count, example) in seen.items():
         cells = "1 cell" if count == 1 else f"{count:,} cells, for example"
         yield Note(code, f"column {printable(source.header, 80)}, {cells}: {example}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -32,6 +34,70 @@ class Streams:
         return np.random.Generator(
             np.random.PCG64(np.random.SeedSequence(self.seed, spawn_key=(crc32(name.encode()),)))
         )
+
+    def of_patients(self, name: str) -> np.random.Generator:
+        """A generator for one number a patient where the table has one row a course."""
+        return self(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows ``start`` to ``stop`` of a table of ``size`` rows."""
+
+    start: int
+    stop: int
+    size: int
+
+
+class PartialStreams:
+    """The streams of a long table, for some of its rows: each row gets the numbers it would get in the whole table.
+
+    Whole columns are drawn and the part is cut out of them, so the cells do not depend on how the table was cut.
+
+    Parameters
+    ----------
+    streams : Streams
+    rows, patients : Part
+        The rows wanted, and their patients; no patient may be cut in two.
+    drawn : dict
+        Whole columns drawn so far, to be shared by all parts of one table.
+    """
+
+    def __init__(self, streams: Streams, rows: Part, patients: Part, drawn: dict[tuple[str, int], Any]) -> None:
+        self._streams, self._rows, self._patients, self._drawn = streams, rows, patients, drawn
+
+    def __call__(self, name: str) -> PartialGenerator:
+        """The numbers of these rows in the stream ``name``."""
+        return PartialGenerator(self._streams(name), name, self._rows, self._drawn)
+
+    def of_patients(self, name: str) -> PartialGenerator:
+        """The numbers of these patients in the stream ``name``."""
+        return PartialGenerator(self._streams(name), name, self._patients, self._drawn)
+
+
+class PartialGenerator:
+    """The two draws that the text of a cohort needs, of a part of the rows."""
+
+    def __init__(self, rng: np.random.Generator, name: str, part: Part, drawn: dict[tuple[str, int], Any]) -> None:
+        self._rng, self._name, self._part, self._drawn, self._calls = rng, name, part, drawn, 0
+
+    def integers(self, low: int, high: int, size: int) -> NDArray[Any]:
+        """As ``Generator.integers``, at most 256 different ones: kept as bytes, a word is chosen in every cell."""
+        return self._cut(size, lambda whole: self._rng.integers(low, high, whole).astype(np.uint8))
+
+    def random(self, size: int) -> NDArray[Any]:
+        """As ``Generator.random``."""
+        return self._cut(size, self._rng.random)
+
+    def _cut(self, size: int, draw: Callable[[int], NDArray[Any]]) -> NDArray[Any]:
+        key, part = (self._name, self._calls), self._part
+        self._calls += 1
+        if key not in self._drawn:
+            # The first part makes every draw, in order and with one generator a name; later parts find them all.
+            self._drawn[key] = draw(part.size)
+        assert size == part.stop - part.start, "a part draws one number for each of its rows"
+        cut: NDArray[Any] = self._drawn[key][part.start : part.stop]
+        return cut
 
 
 def largest_remainder(expected: FloatArray) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from riskml.cohort.draws import Streams
+from riskml.cohort.draws import PartialGenerator, PartialStreams, Streams
 from riskml.cohort.truth import DAYS_PER_MONTH, Truth
 
 TextArray = NDArray[np.object_]
@@ -67,14 +67,14 @@ RNA_PANEL = ("tcf3_hlf", "znf384_r", "pax5_r")
 SUBSETS = ("cd3", "cd4", "cd8", "nk", "cd19")
 
 
-def write_as_hospitals_do(clean: pd.DataFrame, streams: Streams, truth: Truth) -> pd.DataFrame:
+def write_as_hospitals_do(clean: pd.DataFrame, streams: Streams | PartialStreams, truth: Truth) -> pd.DataFrame:
     """The cells of the csv.
 
     Parameters
     ----------
     clean : DataFrame
         True values in canonical units, one row a course (``SimulatedCohort.clean``).
-    streams : Streams
+    streams : Streams or PartialStreams
         Seeded generators; each column draws its words from its own.
     truth : Truth
         Habits of the centres, detection limit and missingness.
@@ -136,7 +136,9 @@ _NUMBERS: tuple[tuple[str, str, Callable[..., str]], ...] = (
 )
 
 
-def _marrow_mrd(clean: pd.DataFrame, units: Any, rng: np.random.Generator, measurement: Mapping[str, Any]) -> TextArray:
+def _marrow_mrd(
+    clean: pd.DataFrame, units: Any, rng: np.random.Generator | PartialGenerator, measurement: Mapping[str, Any]
+) -> TextArray:
     """MRD to two digits in the centre's unit; of a marrow MRD-negative at the start only the limit is known."""
     digits, limit = measurement["mrd_significant_digits"], measurement["mrd_detection_limit"]
     below = ((clean["disease_status_at_start"] == "CR-MRDneg") & (clean["mrd"] < limit)).to_numpy()
@@ -160,22 +162,26 @@ def _plain(value: float, digits: int, *, exponent: bool) -> str:
 
 
 def _leave_gaps(
-    table: dict[str, TextArray], clean: pd.DataFrame, panel: Any, streams: Streams, shares: Mapping[str, Any]
+    table: dict[str, TextArray],
+    clean: pd.DataFrame,
+    panel: Any,
+    streams: Streams | PartialStreams,
+    shares: Mapping[str, Any],
 ) -> None:
     """Blank what was not recorded: subsets as a block, genetics a patient at a time, the rest a cell at a time."""
     size, patient = len(clean), (clean["cycle_index"] == 1).cumsum().to_numpy() - 1
     people = int(patient[-1]) + 1
     gaps = {name: streams(f"missing {name}").random(size) < shares[name] for name in ("mrd", "bm_blasts")}
     gaps |= dict.fromkeys(SUBSETS, streams("missing panel").random(size) < panel)
-    gaps |= dict.fromkeys(RNA_PANEL, (streams("missing rna").random(people) < shares["rna_panel"])[patient])
-    gaps["trisomy_4_10"] = (streams("missing karyotype").random(people) < shares["karyotype"])[patient]
+    gaps |= dict.fromkeys(RNA_PANEL, (streams.of_patients("missing rna").random(people) < shares["rna_panel"])[patient])
+    gaps["trisomy_4_10"] = (streams.of_patients("missing karyotype").random(people) < shares["karyotype"])[patient]
     for name, gap in gaps.items():
         words = UNTESTED_WORDS if name in LESION_NAMES else MISSING_WORDS
         # "not done" is a gap, "ND" in a marrow MRD would be a result: the dictionary's reason for two lists.
         table[name] = np.where(gap, _choose(words, size, streams(f"gap {name}")), table[name])
 
 
-def _words(values: Any, words: Mapping[Any, tuple[str, ...]], rng: np.random.Generator) -> TextArray:
+def _words(values: Any, words: Mapping[Any, tuple[str, ...]], rng: np.random.Generator | PartialGenerator) -> TextArray:
     """One of the words of each value, at random."""
     text = np.empty(len(values), dtype=object)
     for level, spellings in words.items():
@@ -184,7 +190,7 @@ def _words(values: Any, words: Mapping[Any, tuple[str, ...]], rng: np.random.Gen
     return text
 
 
-def _choose(words: tuple[str, ...], size: int, rng: np.random.Generator) -> TextArray:
+def _choose(words: tuple[str, ...], size: int, rng: np.random.Generator | PartialGenerator) -> TextArray:
     return np.array(words, dtype=object)[rng.integers(0, len(words), size)]
 
 

@@ -7,6 +7,7 @@ larger cohorts their proportions. Which rows have the events is drawn from the t
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from riskml.cohort.draws import Streams, events, lognormal, quota
+from riskml.cohort.draws import Part, PartialStreams, Streams, events, lognormal, quota
 from riskml.cohort.mess import write_as_hospitals_do
 from riskml.cohort.people import LESIONS, Columns, blasts, draw_patients, subsets
+from riskml.cohort.safe_csv import disarm
 from riskml.cohort.truth import DAYS_PER_MONTH, MRD_NEGATIVE, FloatArray, Truth, load_truth
 
 # The order of the csv; every name is one of the dictionary.
@@ -27,6 +29,8 @@ CSV_COLUMNS = (
     *("delivered_infusion_days", "response", "icans_grade", "crs_grade"),
     *("efs_time", "efs_event", "os_time", "os_event"),
 )
+# Patients whose text is held at a time.
+CHUNK = 20_000
 LATENT_COLUMNS = ("stratum", "unlisted_poor", "follow_up", "non_response_probability", "icans_probability")
 
 
@@ -74,34 +78,90 @@ def simulate(patients: int, seed: int = 0, truth: Truth | None = None, *, fixed_
         raise ValueError(f"patients must be 1 or more, got {patients}")
     if seed < 0:
         raise ValueError(f"seed must be 0 or more, got {seed}")
-    truth, streams = truth or load_truth(), Streams(seed)
+    truth = truth or load_truth()
+    courses = draw_cohort(patients, Streams(seed), truth, fixed_totals=fixed_totals)
+    clean = pd.DataFrame({name: courses[name] for name in CSV_COLUMNS})
+    latent = pd.DataFrame({name: courses[name] for name in LATENT_COLUMNS})
+    return SimulatedCohort(clean, latent, write_as_hospitals_do(clean, Streams(seed), truth))
+
+
+def draw_cohort(patients: int, streams: Streams, truth: Truth, *, fixed_totals: bool = True) -> Columns:
+    """True and latent values of every course; arrays of shape (n_courses,)."""
     people = draw_patients(patients, streams, truth)
     people |= draw_response(people, streams, truth, fixed_totals=fixed_totals)
     people |= draw_follow_up(people, streams, truth, fixed_totals=fixed_totals)
     courses = draw_courses(people, streams, truth)
-    courses |= draw_toxicity(courses, streams, truth, fixed_totals=fixed_totals)
-    clean = pd.DataFrame({name: courses[name] for name in CSV_COLUMNS})
-    latent = pd.DataFrame({name: courses[name] for name in LATENT_COLUMNS})
-    return SimulatedCohort(clean, latent, write_as_hospitals_do(clean, streams, truth))
+    del people  # a million patients take 400 MB
+    return courses | draw_toxicity(courses, streams, truth, fixed_totals=fixed_totals)
 
 
-def write_simulated(path: str | Path, patients: int, seed: int = 0, truth: Truth | None = None) -> Path:
-    """Simulate and write the csv: UTF-8, line feeds, complete or not there at all.
+def simulated_tables(
+    patients: int, seed: int = 0, truth: Truth | None = None, *, chunk: int = CHUNK
+) -> Iterator[pd.DataFrame]:
+    """Parts of ``simulate(patients, seed, truth).table``, one after the other.
+
+    The true values of all courses are held as numbers, since the totals of events are shared out over the whole cohort;
+    the text, which takes ten times the room, is made for ``chunk`` patients at a time.
+
+    Parameters
+    ----------
+    patients, seed, truth
+        As for :func:`simulate`.
+    chunk : int
+        Patients a part. The cells do not depend on it.
+    """
+    truth, streams = truth or load_truth(), Streams(seed)
+    courses = draw_cohort(patients, streams, truth)
+    first = np.append(np.flatnonzero(courses["cycle_index"] == 1), len(courses["cycle_index"]))
+    drawn: dict[tuple[str, int], Any] = {}
+    for start in range(0, patients, chunk):
+        stop = min(start + chunk, patients)
+        rows = Part(int(first[start]), int(first[stop]), int(first[-1]))
+        clean = pd.DataFrame({name: courses[name][rows.start : rows.stop] for name in CSV_COLUMNS})
+        parts = PartialStreams(streams, rows, Part(start, stop, patients), drawn)
+        yield write_as_hospitals_do(clean, parts, truth)
+
+
+def write_simulated(
+    path: str | Path, patients: int, seed: int = 0, truth: Truth | None = None, *, chunk: int = CHUNK
+) -> Path:
+    """Simulate and write the cohort, complete or not there at all; parameters as for :func:`simulated_tables`.
+
+    A path that ends in ``.parquet`` becomes a parquet file of texts, any other a csv: UTF-8, line feeds.
 
     Raises
     ------
+    ImportError
+        If a parquet file is wanted and pyarrow is not installed.
     OSError
         If the folder of ``path`` cannot be written.
     """
     target = Path(path)
+    write = _write_parquet if target.suffix == ".parquet" else _write_csv
     # In the same folder, so that the last step is a rename; the number keeps two writers apart.
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
-        simulate(patients, seed, truth).table.to_csv(partial, index=False, lineterminator="\n", encoding="utf-8")
+        write(partial, simulated_tables(patients, seed, truth, chunk=chunk))
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
     return target
+
+
+def _write_csv(path: Path, tables: Iterator[pd.DataFrame]) -> None:
+    for number, table in enumerate(tables):
+        mode = "a" if number else "w"
+        disarm(table).to_csv(path, mode=mode, header=not number, index=False, lineterminator="\n", encoding="utf-8")
+
+
+def _write_parquet(path: Path, tables: Iterator[pd.DataFrame]) -> None:
+    import pyarrow as pa  # noqa: PLC0415  (a csv is written without it)
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    schema = pa.schema([(name, pa.string()) for name in CSV_COLUMNS])
+    with pq.ParquetWriter(path, schema) as writer:
+        for table in tables:
+            writer.write_table(pa.Table.from_pandas(table, schema, preserve_index=False))
 
 
 def draw_response(people: Columns, streams: Streams, truth: Truth, *, fixed_totals: bool = True) -> Columns:

@@ -18,7 +18,15 @@ from numpy.typing import NDArray
 from riskml.cohort.cohort import Cohort
 from riskml.runtime.score import score_table
 from riskml.training.calibration import CalibrationCurve, RiskDistribution, calibration_curve, risk_distribution
-from riskml.training.fit import TrainingSet, comparator_risk, fit_pipeline, member_of, portable, training_set
+from riskml.training.fit import (
+    TrainingSet,
+    check_judged,
+    comparator_risk,
+    fit_pipeline,
+    member_of,
+    portable,
+    training_set,
+)
 from riskml.training.measures import Sample, comparator, measures_of, verdict, with_intervals
 from riskml.training.metrics.intervals import Interval
 from riskml.training.recipe import Recipe
@@ -121,7 +129,7 @@ def evaluate(
     Raises
     ------
     DataError, NotEstimableError
-        As :func:`riskml.training.fit.training_set`.
+        As :func:`riskml.training.fit.training_set`; and if the outcome has entry times.
 
     References
     ----------
@@ -129,6 +137,7 @@ def evaluate(
     """
     say = progress or (lambda _: None)
     rows = training_set(recipe, cohort)
+    check_judged(recipe.name, rows.entry)
     plan = cross_validation(rows.patient, rows.event, folds=recipe.folds, repeats=recipe.repeats, seed=seed)
     size = f"{rows.n_patients} patients, {rows.n_events} events"
     say(f"{recipe.name}: {plan.repeats} x {plan.folds}-fold cross-validation of {size}")

@@ -15,7 +15,7 @@ from riskml.errors import DataError, Fault, NotEstimableError
 from riskml.runtime.bundle import Bundle
 from riskml.runtime.score import score_table
 from riskml.training.calibration import CalibrationCurve, calibration_curve
-from riskml.training.fit import LEAST_AT_RISK, LEAST_EVENTS
+from riskml.training.fit import LEAST_AT_RISK, LEAST_EVENTS, check_judged, check_single_cause
 from riskml.training.measures import Sample, comparator, verdict, with_intervals
 from riskml.training.metrics.intervals import Interval
 from riskml.training.metrics.survival import kaplan_meier
@@ -122,6 +122,8 @@ def checked_target(bundle: Bundle, cohort: Cohort) -> Target:
         rule = "must have an input of the model"
         raise DataError("external validation was refused", [Fault(None, None, rule, cohort.name, remedy)])
     target = build_target(cohort, bundle.manifest["outcome"], bundle.dictionary)
+    check_single_cause(bundle.manifest["name"], target)
+    check_judged(bundle.manifest["name"], target.entry)
     for which, mask in (("with", target.event), ("without", ~target.event)):
         count = len(np.unique(target.patient[mask]))
         if count < LEAST_EVENTS:

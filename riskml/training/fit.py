@@ -42,6 +42,10 @@ class TrainingSet:
         Every row that was left out, by reason.
     grid : tuple of float
         Months on which a survival baseline is kept; empty for a binary outcome.
+    entry : float array of months, or None
+        When each patient came under risk, where that is later than the origin.
+    definition : str
+        Every choice behind the outcome, in plain words.
     """
 
     frame: Any
@@ -50,6 +54,8 @@ class TrainingSet:
     patient: NDArray[np.intp]
     flow: tuple[tuple[str, int], ...]
     grid: tuple[float, ...]
+    entry: NDArray[np.float64] | None = None
+    definition: str = ""
 
     @property
     def n_patients(self) -> int:
@@ -63,9 +69,9 @@ class TrainingSet:
 
     def take(self, rows: NDArray[np.intp]) -> TrainingSet:
         """The same set restricted to (or resampled to) ``rows``."""
-        time = None if self.time is None else self.time[rows]
-        frame = self.frame.iloc[rows]
-        return TrainingSet(frame, self.event[rows], time, self.patient[rows], self.flow, self.grid)
+        time, entry = (None if a is None else a[rows] for a in (self.time, self.entry))
+        frame, event, patient = self.frame.iloc[rows], self.event[rows], self.patient[rows]
+        return TrainingSet(frame, event, time, patient, self.flow, self.grid, entry, self.definition)
 
 
 def training_set(recipe: Recipe, cohort: Cohort) -> TrainingSet:
@@ -76,8 +82,8 @@ def training_set(recipe: Recipe, cohort: Cohort) -> TrainingSet:
     DataError
         If the cohort lacks an input column.
     NotEstimableError
-        If fewer than five patients have (by the horizon to be judged), or lack, the outcome, or follow-up ends before
-        that horizon.
+        If fewer than five patients have (by the horizon to be judged), or lack, the outcome, follow-up ends before
+        that horizon, or there are competing events, which no learner here can model.
 
     Notes
     -----
@@ -92,13 +98,45 @@ def training_set(recipe: Recipe, cohort: Cohort) -> TrainingSet:
             [Fault(None, n, "must be a column of the cohort", None, remedy) for n in absent],
         )
     target = build_target(cohort, recipe.outcome)
+    check_single_cause(recipe.name, target)
     _check_events(recipe, target)
     frame = cohort.frame.iloc[target.rows][list(recipe.inputs)].reset_index(drop=True)
     for name in recipe.inputs:
         if len(np.unique(target.patient[frame[name].notna()])) < SMALLEST_GROUP:
             frame[name] = np.nan
     grid = _grid(recipe, target)
-    return TrainingSet(frame, target.event, target.time, target.patient, target.flow, grid)
+    shown = (target.flow, grid, target.entry, target.definition)
+    return TrainingSet(frame, target.event, target.time, target.patient, *shown)
+
+
+def check_single_cause(name: str, target: Target) -> None:
+    """Refuse competing events: learners and measures would treat them as censored, and say too high a risk.
+
+    Raises
+    ------
+    NotEstimableError
+        If any row ended in a competing event.
+    """
+    if target.n_competing:
+        raise NotEstimableError(
+            f"{name}: {target.n_competing} of {len(target.rows)} rows end in a competing event, which no learner here "
+            "can model; count it as an event, or choose ignore or censor and say so"
+        )
+
+
+def check_judged(name: str, entry: NDArray[np.float64] | None) -> None:
+    """Refuse to judge predictions of patients who came under risk late: inverse weights of censoring do not fit them.
+
+    Raises
+    ------
+    NotEstimableError
+        If there are entry times.
+    """
+    if entry is not None:
+        raise NotEstimableError(
+            f"{name}: Brier score and calibration have no estimator here for delayed entry; start the clock at the "
+            "first dose, or train without an evaluation"
+        )
 
 
 def _check_events(recipe: Recipe, target: Target) -> None:
@@ -123,7 +161,8 @@ def _grid(recipe: Recipe, target: Target) -> tuple[float, ...]:
         return ()
     floor = max(LEAST_AT_RISK, LEAST_AT_RISK_SHARE * len(target.time))
     wanted = recipe.learner.get("grid_months", recipe.horizons_months)
-    grid = tuple(float(t) for t in wanted if (target.time >= t).sum() >= floor)
+    entry = np.zeros(len(target.time)) if target.entry is None else target.entry
+    grid = tuple(float(t) for t in wanted if ((target.time >= t) & (entry < t)).sum() >= floor)
     if not grid or grid[-1] < recipe.horizon_months:
         reach = f"{grid[-1]:g}" if grid else "0"
         raise NotEstimableError(
@@ -141,11 +180,14 @@ def fit_pipeline(recipe: Recipe, rows: TrainingSet) -> Pipeline:
 
 
 def outcome_array(rows: TrainingSet) -> NDArray[Any]:
-    """The outcome as scikit-learn (int array) or scikit-survival (structured array of event and time) takes it."""
+    """The outcome as scikit-learn (int array) or scikit-survival (structured array) takes it, with any entry times."""
     if rows.time is None:
         return rows.event.astype(int)
-    outcome = np.empty(len(rows.event), dtype=[("event", bool), ("time", float)])
+    delayed = [] if rows.entry is None else [("entry", float)]
+    outcome = np.empty(len(rows.event), dtype=[("event", bool), ("time", float), *delayed])
     outcome["event"], outcome["time"] = rows.event, rows.time
+    if rows.entry is not None:
+        outcome["entry"] = rows.entry
     return outcome
 
 
@@ -179,4 +221,4 @@ def comparator_risk(rows: TrainingSet, horizon_months: float) -> float:
     """What one would say without a model: the prevalence, or the Kaplan-Meier survival at the horizon."""
     if rows.time is None:
         return float(rows.event.mean())
-    return float(kaplan_meier(rows.time, rows.event).at(horizon_months))
+    return float(kaplan_meier(rows.time, rows.event, rows.entry).at(horizon_months))

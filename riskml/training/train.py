@@ -65,6 +65,7 @@ def train(
     say = progress or (lambda _: None)
     rows = training_set(recipe, cohort)
     judged = evaluate(recipe, cohort, seed=seed, jobs=jobs, progress=progress) if evaluation is None else evaluation
+    say(f"{recipe.name}: {rows.definition}")
     say(f"{recipe.name}: fitting all {rows.n_patients} patients and {recipe.bootstrap} bootstrap samples of them")
     member = rounded(member_of(recipe, fit_pipeline(recipe, rows)), DIGITS)
     model = portable(recipe, rows, member, bootstrap_members(recipe, rows, seed=seed, jobs=jobs))
@@ -121,7 +122,7 @@ def _manifest(
         "version": recipe.version,
         "label": recipe.label,
         "kind": recipe.kind,
-        "outcome": {"name": recipe.outcome, **dictionary["outcome"][recipe.outcome]},
+        "outcome": {"name": recipe.outcome, **dictionary["outcome"][recipe.outcome], "settings": rows.definition},
         "landmark": recipe.landmark,
         "horizons_months": horizons if rows.grid else [],
         "synthetic": cohort.synthetic,

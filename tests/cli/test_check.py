@@ -10,6 +10,8 @@ import pytest
 from tests.cli.processes import COHORT, PATIENT_ID, broken_cohort, rows, write_rows
 from tests.repository import ROOT
 
+BROKEN = ROOT / "tests" / "data" / "broken_cohort.csv"
+
 
 def test_a_sound_cohort_is_described(riskml):
     done = riskml("check", COHORT)
@@ -25,13 +27,15 @@ def test_a_sound_cohort_is_described(riskml):
 def test_json_of_a_sound_cohort(riskml):
     done = riskml("check", COHORT, "--json")
     shown = json.loads(done.stdout)
-    assert set(shown) == {"ok", "courses", "patients", "synthetic", "sha256", "missing", "notes"}
+    assert set(shown) == {"ok", "courses", "patients", "synthetic", "sha256", "missing", "notes", "findings"}
     assert (shown["ok"], shown["courses"], shown["synthetic"]) == (True, 125, True)
     assert shown["sha256"] == hashlib.sha256(COHORT.read_bytes()).hexdigest()
     assert set(shown["missing"]) == set(rows()[0])
     assert shown["missing"]["patient_id"] == 0
     assert all(0 <= share <= 1 for share in shown["missing"].values())
     assert all(set(note) == {"code", "message"} for note in shown["notes"])
+    keys = {"code", "level", "columns", "message", "remedy", "rows", "count"}
+    assert all(set(finding) == keys and finding["level"] == "note" for finding in shown["findings"])
 
 
 def test_json_of_a_faulty_cohort_lists_every_fault(riskml, tmp_path):
@@ -68,3 +72,55 @@ def test_the_published_cohort_passes_with_its_shipped_map(riskml, data_file):
     path = data_file("target_aall0232/aall0232.csv")
     done = riskml("check", path, "--columns", ROOT / "models/induction_efs/columns/aall0232.toml")
     assert done.returncode == 0, done.stderr
+
+
+def test_findings_are_grouped_by_level_and_errors_refuse(riskml):
+    done = riskml("check", BROKEN, "--landmark", "first_dose", "--outcome", "efs")
+    assert (done.returncode, done.stderr) == (3, "")
+    titles = [line.partition(" (")[0] for line in done.stdout.splitlines() if line.endswith("):")]
+    assert titles == ["Cannot be true", "Probably a mistake", "Worth knowing"]
+    assert done.stdout.endswith("refused: correct what is named above\n")
+    shown = json.loads(riskml("check", BROKEN, "--json").stdout)
+    assert (shown["ok"], shown["courses"]) == (False, 102)
+    assert {"error", "warning", "note"} == {finding["level"] for finding in shown["findings"]}
+
+
+def test_warnings_refuse_only_under_strict(riskml, tmp_path):
+    table = [{"patient_id": str(k), "age": str(2 + k % 15)} for k in range(30)]
+    write_rows(tmp_path / "c.csv", [*table, {"patient_id": "x", "age": "84"}])
+    done = riskml("check", "c.csv")
+    assert done.returncode == 0
+    assert "[age_in_months]" in done.stdout
+    assert riskml("check", "c.csv", "--strict").returncode == 3
+    assert json.loads(riskml("check", "c.csv", "--strict", "--json").stdout)["ok"] is False
+    assert riskml("check", COHORT, "--strict").returncode == 0
+
+
+def test_a_foreign_file_is_searched_for_leaks(riskml, tmp_path):
+    events = [k % 3 == 0 for k in range(60)]
+    table = [
+        {"code": f"k{k}", "graft_day": str(5 + 90 * e), "dead": "yes" if e else "no"} for k, e in enumerate(events)
+    ]
+    write_rows(tmp_path / "c.csv", table)
+    done = riskml("check", "c.csv", "--foreign", "--outcome-column", "dead")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "graft_day [separates_outcome]" in done.stdout
+    shown = json.loads(riskml("check", "c.csv", "--foreign", "--outcome-column", "dead", "--json").stdout)
+    assert set(shown) == {"ok", "findings"}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--foreign"], "--foreign needs --outcome-column"),
+        (["--foreign", "--outcome-column", "nothing"], "there is no column 'nothing'"),
+        (["--foreign", "--outcome-column", "efs_event"], "--event must say which"),
+        (["--foreign", "--outcome-column", "sex", "--outcome", "efs"], "--foreign goes without"),
+        (["--event", "1"], "go with --foreign"),
+        (["--landmark", "dawn"], "there is no landmark 'dawn'"),
+    ],
+)
+def test_options_that_do_not_fit(riskml, words, message):
+    done = riskml("check", COHORT, *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from riskml.cohort.draws import Streams, events, largest_remainder, lognormal, quota
+from riskml.cohort.draws import Part, PartialStreams, Streams, events, largest_remainder, lognormal, quota
 
 probabilities = arrays(float, st.integers(1, 40), elements=st.floats(0, 1))
 
@@ -101,3 +101,17 @@ def test_lognormal_has_its_median_and_keeps_its_limits():
     assert narrow.min() >= 0.2
     assert narrow.max() <= 0.6
     assert np.array_equal(np.argsort(narrow), np.argsort(z)), "the cut keeps the order, so correlations survive"
+
+
+def test_a_part_draws_what_the_whole_would():
+    whole, drawn = Streams(5), {}
+    rng = whole("words")
+    words, second, numbers = rng.integers(0, 6, 10), rng.integers(0, 3, 10), whole("gaps").random(4)
+    for rows, patients in (((0, 7), (0, 3)), ((7, 10), (3, 4))):
+        part = PartialStreams(whole, Part(*rows, 10), Part(*patients, 4), drawn)
+        generator = part("words")
+        size = rows[1] - rows[0]
+        assert generator.integers(0, 6, size).tolist() == words[slice(*rows)].tolist()
+        assert generator.integers(0, 3, size).tolist() == second[slice(*rows)].tolist()
+        people = part.of_patients("gaps").random(patients[1] - patients[0])
+        assert people.tolist() == numbers[slice(*patients)].tolist()

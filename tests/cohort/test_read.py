@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from riskml.cohort.read import read_csv
+from riskml.cohort.raw_table import Source
+from riskml.cohort.read import _plain, _read_carefully, read_csv
 from riskml.errors import DataError, UsageError
 
 
@@ -69,7 +70,7 @@ def test_byte_order_marks_and_line_ends(write, content):
         (b"\xd0\xcf\x11\xe0rest", "an old Excel workbook"),
         (b"\x1f\x8brest", "a gzip archive"),
         (b"PAR1rest", "a Parquet file"),
-        ("a,b\n1,2\n".encode("utf-16"), "text in UTF-16"),
+        ("a,b\n1,2\n".encode("utf-32"), "text in UTF-32"),
         (b"a,b\n1,\0\n", "a binary file"),
         ("a,b\n1,ä\n".encode("latin-1"), "row 2: the file must be UTF-8 text; got 'byte 0xe4'"),
         (b",\n1,2\n3,4,5\n", "row 1: the first row must hold the column names"),
@@ -176,3 +177,37 @@ def test_what_a_csv_writer_wrote_comes_back(tmp_path_factory, rows):
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([["a", "b", "c"], *(["x", *row[1:]] for row in rows)])
     assert read_csv(path).cells.to_numpy().tolist() == [["x", *row[1:]] for row in rows]
+
+
+@pytest.mark.parametrize("suffix", ["tsv", "tab", "txt"])
+def test_tabs_separate_where_the_suffix_says_so(write, suffix):
+    table = read_csv(write('a\tb\n1,5\t"x\ty"\n', f"cohort.{suffix}"))
+    assert table.cells.to_numpy().tolist() == [["1,5", "x\ty"]]
+
+
+def test_commas_in_a_tsv_are_refused(write):
+    message = str(refusal(write("a,b\n1,2\n", "cohort.tsv")))
+    assert "row 1: the cells must be separated by tabs; got 'commas'" in message
+
+
+PLAIN = st.text(st.sampled_from('ab1",. \n\r\tä'), max_size=60)
+
+
+@given(PLAIN)
+@settings(deadline=None, max_examples=400)
+def test_the_fast_way_agrees_with_the_careful_one(body):
+    source = Source(f"x,y\n{body}".encode(), "any.csv", ".csv")
+    plain = _plain(source.content, ",")
+    if plain is None:
+        return
+    fast, careful = source.table(*plain), _read_carefully(source, source.content, ",")
+    assert fast.columns == careful.columns
+    assert fast.cells.to_numpy().tolist() == careful.cells.to_numpy().tolist()
+    assert fast.row_numbers.tolist() == careful.row_numbers.tolist()
+
+
+def test_quoted_cells_go_the_fast_way():
+    content = b'id,"k,y"\n1,"46,XX"\n,""\n2,"say ""no"""\n'
+    header, columns, numbers = _plain(content, ",")
+    assert (header, numbers.tolist()) == (("id", "k,y"), [2, 4])
+    assert [column.to_pylist() for column in columns] == [["1", "2"], ["46,XX", 'say "no"']]

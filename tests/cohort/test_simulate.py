@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from riskml.cohort.simulate import CSV_COLUMNS, simulate, write_simulated
+from riskml.cohort.simulate import CSV_COLUMNS, simulate, simulated_tables, write_simulated
 from riskml.cohort.truth import TERMS, load_truth
 from riskml.resources import folder
 from riskml.runtime.dictionary import load_dictionary
@@ -259,3 +259,29 @@ def test_what_is_written_is_the_table(tmp_path):
     assert b"\r" not in path.read_bytes()
     again = pd.read_csv(io.BytesIO(path.read_bytes()), dtype=str, keep_default_na=False)
     assert again.equals(simulate(40, 2).table.astype(again.dtypes.to_dict()))
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 60])
+def test_the_parts_are_the_table_however_it_is_cut(chunk):
+    parts = list(simulated_tables(60, 3, chunk=chunk))
+    assert len(parts) == -(-60 // chunk)
+    assert pd.concat(parts, ignore_index=True).equals(simulate(60, 3).table)
+
+
+def test_parts_never_cut_a_patient_in_two():
+    seen = [set(part["patient_id"]) for part in simulated_tables(60, 3, chunk=7)]
+    assert sum(map(len, seen)) == len(set().union(*seen)) == 60
+
+
+def test_the_bytes_do_not_depend_on_the_parts(tmp_path):
+    whole = write_simulated(tmp_path / "whole.csv", 50, 4)
+    cut = write_simulated(tmp_path / "cut.csv", 50, 4, chunk=9)
+    assert whole.read_bytes() == cut.read_bytes()
+
+
+def test_parquet_holds_the_same_texts(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    table = parquet.read_table(write_simulated(tmp_path / "cohort.parquet", 50, 4, chunk=9))
+    text = {name: table.column(name).to_pylist() for name in table.column_names}
+    assert text == {name: simulate(50, 4).table[name].tolist() for name in CSV_COLUMNS}
+    assert [path.name for path in tmp_path.iterdir()] == ["cohort.parquet"]

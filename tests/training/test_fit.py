@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 
 from riskml.cohort.cohort import read_cohort
+from riskml.cohort.outcomes import build_target
 from riskml.errors import DataError, NotEstimableError
 from riskml.resources import folder
 from riskml.runtime.bundle import open_bundle
+from riskml.runtime.dictionary import load_dictionary
 from riskml.runtime.score import score_table, value
 from riskml.training.background import SMALLEST_GROUP
+from riskml.training.evaluate import evaluate
 from riskml.training.fit import (
     LEAST_EVENTS,
     comparator_risk,
@@ -24,6 +27,7 @@ from riskml.training.fit import (
     training_set,
 )
 from riskml.training.learners.ridge_cox import RidgeCox
+from riskml.training.metrics.survival import kaplan_meier
 from riskml.training.recipe import load_recipe
 from riskml.training.train import train
 
@@ -250,3 +254,44 @@ def test_nothing_of_the_cohort_is_changed_by_learning_from_it(cohort):
     recipe = load_recipe("efs")
     fit_pipeline(recipe, training_set(recipe, cohort))
     assert cohort.frame.equals(before)
+
+
+# ------------------------------------------------------------------------------------------------ outcomes with a twist
+
+
+def with_outcome(monkeypatch, **settings):
+    """Let the recipe's outcome have other settings."""
+    table = {"name": "efs", **load_dictionary().outcomes["efs"], **settings}
+    monkeypatch.setattr("riskml.training.fit.build_target", lambda cohort, _: build_target(cohort, table))
+
+
+def test_delayed_entry_reaches_the_learner_and_is_not_judged(cohort, monkeypatch):
+    recipe = load_recipe("efs")
+    late = changed(cohort, entry_time=np.linspace(0.1, 2, cohort.n_courses))
+    with_outcome(monkeypatch, origin="diagnosis")
+    learned = training_set(recipe, late)
+    y = outcome_array(learned)
+    assert y.dtype.names == ("event", "time", "entry")
+    assert (y["entry"] < y["time"]).all()
+    again = learned.take(np.array([3, 3, 0]))
+    assert again.entry.tolist() == learned.entry[[3, 3, 0]].tolist()
+    # A different partial likelihood, and a comparator that knows the late entries.
+    ignored = dataclasses.replace(learned, entry=None)
+    ours, theirs = (fit_pipeline(recipe, rows)[-1].coef_ for rows in (learned, ignored))
+    assert np.abs(ours - theirs).max() > 1e-3
+    curve = kaplan_meier(learned.time, learned.event, learned.entry)
+    assert comparator_risk(learned, recipe.horizon_months) == curve.at(recipe.horizon_months)
+    with pytest.raises(NotEstimableError, match="no estimator here for delayed entry"):
+        evaluate(recipe, late)
+
+
+def test_competing_events_are_refused_and_not_taken_for_censored(cohort, monkeypatch):
+    with_outcome(monkeypatch, event_levels=["relapse", "no_response"], competing=["death"])
+    with pytest.raises(
+        NotEstimableError, match="efs: 1 of 105 rows end in a competing event, which no learner here can"
+    ):
+        training_set(load_recipe("efs"), cohort)
+
+
+def test_the_settings_of_the_outcome_come_along(cohort):
+    assert training_set(load_recipe("efs"), cohort).definition.startswith("Each patient's first course is a row. The")

@@ -1,0 +1,91 @@
+"""Reading, parsing and checking a large cohort beside pandas merely reading it: ``python -m benchmarks.read_speed``.
+
+Writes 1,000,000 courses x 40 columns (the simulator's rows, repeated under new patient numbers, with measurements of
+many different values added), then reads the file in turn with ``pandas.read_csv(dtype=str)`` and with
+``riskml.read_cohort``, each in its own process, and prints wall time and the highest memory of each. The targets: at
+most 3 times pandas, under 4 GiB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Collection
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from riskml.cohort.simulate import simulate
+from riskml.runtime.dictionary import load_dictionary
+
+ROOT = Path(__file__).resolve().parents[1]
+COLUMNS = 40
+RUNS = 3
+_TIMED = "import resource, sys, time; start = time.perf_counter(); {work}; print(time.perf_counter() - start, {peak})"
+_PEAK = "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20"
+WORK = {
+    "pandas.read_csv(dtype=str)": "import pandas; pandas.read_csv(sys.argv[1], dtype=str, keep_default_na=False)",
+    "riskml.read_cohort": "import riskml; riskml.read_cohort(sys.argv[1])",
+}
+
+
+def write_cohort(path: Path, courses: int) -> tuple[int, int]:
+    """Write ``courses`` rows; returns the shape."""
+    base = simulate(min(courses, 20_000), 1).table
+    repeats = -(-courses // len(base))
+    rng = np.random.default_rng(1)
+    fine = _fine_columns(base.columns, COLUMNS - base.shape[1])
+    for block in range(repeats):
+        part = base.copy()
+        part["patient_id"] = part["patient_id"] + f"-{block}"
+        if block == repeats - 1:
+            part = part.iloc[: courses - block * len(base)]
+        for name, (low, high) in fine.items():
+            part[name] = [f"{value:.6f}" for value in rng.uniform(low, high, len(part))]
+        part.to_csv(path, mode="a", header=block == 0, index=False, lineterminator="\n", encoding="utf-8")
+    return courses, part.shape[1]
+
+
+def _fine_columns(present: Collection[str], wanted: int) -> dict[str, tuple[float, float]]:
+    """Measurements the simulator does not write, with their ranges: distinct in every row."""
+    free = (v for v in load_dictionary().variables.values() if v.kind == "number" and v.name not in present)
+    ranges = ((v.name, (max(v.soft[0], 1e-6), min(v.soft[1], 1e6))) for v in free if v.hard[1] > 1)
+    return dict(islice(ranges, wanted))
+
+
+def measure(work: str, path: Path) -> tuple[float, float]:
+    """Seconds and GiB of one process."""
+    command = [sys.executable, "-c", _TIMED.format(work=work, peak=_PEAK), str(path)]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    seconds, peak = done.stdout.split()
+    return float(seconds), float(peak)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="Reading speed beside pandas.")
+    parser.add_argument("--courses", type=int, default=1_000_000)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "large.csv"
+        rows, columns = write_cohort(path, options.courses)
+        size = path.stat().st_size / 2**20
+        print(f"{rows:,} courses x {columns} columns, {size:.0f} MiB; {os.cpu_count()} processors")
+        results: dict[str, list[tuple[float, float]]] = {name: [] for name in WORK}
+        for _ in range(RUNS):
+            for name, work in WORK.items():
+                results[name].append(measure(work, path))
+    times = {name: statistics.median(seconds for seconds, _ in found) for name, found in results.items()}
+    reference = times["pandas.read_csv(dtype=str)"]
+    for name, found in results.items():
+        peak = max(gib for _, gib in found)
+        print(f"{name:<28} {times[name]:6.1f} s  {peak:5.2f} GiB  {times[name] / reference:4.2f} x pandas")
+
+
+if __name__ == "__main__":
+    main()
