@@ -90,6 +90,68 @@ def delong_variance(event: BoolArray, risk: FloatArray) -> float:
     return float(sum(np.var(placement, ddof=1) / placement.size for placement in _placements(event, risk)))
 
 
+def delong_difference_variance(event: BoolArray, first: FloatArray, second: FloatArray) -> float:
+    r"""DeLong's variance of the difference of two AUCs of the same patients, from the differences of their placements.
+
+    Parameters
+    ----------
+    event : bool array of shape (n_patients,)
+        Whether the event happened.
+    first, second : float arrays of shape (n_patients,)
+        The risks of two models, as for `auc`.
+
+    Returns
+    -------
+    float
+        The variance; nan with fewer than two patients in either class.
+
+    References
+    ----------
+    DeLong ER, DeLong DM, Clarke-Pearson DL. Comparing the areas under two or more correlated receiver operating
+    characteristic curves. Biometrics 1988;44:837-845.
+    """
+    event, first = _aligned(event, first)
+    event, second = _aligned(event, second)
+    if min(event.sum(), (~event).sum()) < 2:
+        return float("nan")
+    both = zip(_placements(event, first), _placements(event, second), strict=True)
+    return float(sum(np.var(one - other, ddof=1) / one.size for one, other in both))
+
+
+def average_precision(event: BoolArray, risk: FloatArray) -> float:
+    r"""Area under the precision-recall curve, as steps: :math:`\sum_k (R_k - R_{k-1}) P_k` from the highest risk on.
+
+    Unlike the AUC it depends on the prevalence, which is what a useless score gets: set it beside the prevalence, and
+    compare two values only within one cohort.
+
+    Parameters
+    ----------
+    event, risk
+        As for `auc`.
+
+    Returns
+    -------
+    float
+        In (0, 1]; nan without events, where recall has no meaning.
+
+    References
+    ----------
+    Boyd K, Eng KH, Page CD. Area under the precision-recall curve: point estimates and confidence intervals.
+    ECML PKDD 2013, LNCS 8190:451-466.
+
+    Examples
+    --------
+    >>> average_precision(np.array([True, False, True, False]), np.array([0.9, 0.8, 0.7, 0.1]))  # (1 + 2/3) / 2
+    0.8333333333333333
+    """
+    event, risk = _aligned(event, risk)
+    if not event.any():
+        return float("nan")
+    order, ends = _ties(-risk)
+    found = np.cumsum(event[order])[ends - 1]
+    return float(np.sum(np.diff(found, prepend=0) * found / ends) / found[-1])
+
+
 def brier(event: BoolArray, risk: FloatArray) -> float:
     """Mean squared difference of outcome (0 or 1) and risk; 0 is perfect, nan for an empty table.
 
@@ -251,15 +313,22 @@ def _logistic(design: FloatArray, event: BoolArray, offset: FloatArray) -> Objec
 
 def _placements(event: BoolArray, risk: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Each event's share of non-events below it, and each non-event's share of events above it (ties 1/2)."""
-    yes, no = risk[event], risk[~event]
-    overall = _midranks(risk)
-    return (overall[event] - _midranks(yes)) / no.size, 1 - (overall[~event] - _midranks(no)) / yes.size
+    order, ends = _ties(risk)
+    size = np.diff(ends, prepend=0)
+    yes_up_to = np.cumsum(event[order])[ends - 1]
+    yes = np.diff(yes_up_to, prepend=0)
+    group = np.empty(risk.size, dtype=np.intp)
+    group[order] = np.repeat(np.arange(ends.size), size)
+    no_below = (ends - yes_up_to) - (size - yes) / 2
+    yes_above = yes_up_to[-1] - yes_up_to + yes / 2
+    return (no_below / (risk.size - yes_up_to[-1]))[group[event]], (yes_above / yes_up_to[-1])[group[~event]]
 
 
-def _midranks(values: FloatArray) -> FloatArray:
-    """Ranks from 1, ties sharing their mean rank."""
-    _, code, count = np.unique(values, return_inverse=True, return_counts=True)
-    return np.asarray((np.cumsum(count) - (count - 1) / 2)[code])
+def _ties(values: FloatArray) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The order that sorts ``values``, and where in it each run of equal values ends."""
+    order = np.argsort(values)
+    ordered = values[order]
+    return order, np.append(np.flatnonzero(ordered[1:] != ordered[:-1]) + 1, values.size)
 
 
 def _aligned(event: BoolArray, risk: FloatArray) -> tuple[BoolArray, FloatArray]:

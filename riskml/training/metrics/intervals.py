@@ -1,4 +1,7 @@
-"""Intervals for cross-validated performance: a widened DeLong interval for the AUC, a patient bootstrap for others."""
+"""Intervals for cross-validated performance: a widened DeLong interval for the AUC, a patient bootstrap for others.
+
+The same two for the difference of two models, or of a model and its comparator, on the same patients.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit, stdtrit
 
-from riskml.training.metrics.binary import BoolArray, FloatArray, auc, delong_variance
+from riskml.training.metrics.binary import BoolArray, FloatArray, auc, delong_difference_variance, delong_variance
 
 IntArray = NDArray[np.int64]
 
@@ -173,6 +176,95 @@ def bootstrap_interval(
     low, high = np.clip(ends, *bounds)
     method = f"percentile bootstrap of patients, {valid.size} of {n_boot} resamples"
     return Interval(value, float(low), float(high), level, method)
+
+
+def auc_difference_interval(
+    event: BoolArray, first: FloatArray, second: FloatArray, level: float = 0.95, *, inflation: float = 1.25
+) -> Interval:
+    """Interval of AUC(first) - AUC(second) on the same patients: DeLong's paired variance, a t quantile, inflation.
+
+    Parameters
+    ----------
+    event : bool array of shape (n_patients,)
+        Whether the event happened.
+    first, second : float arrays of shape (n_patients,)
+        Each patient's risk by either model.
+    level : float
+        Nominal coverage, 0 < level < 1.
+    inflation : float
+        As for `auc_interval`: K / (K - 1) for predictions of K-fold cross-validation, 1 for finished models.
+
+    Returns
+    -------
+    Interval
+        Within [-1, 1]; both ends nan with fewer than two patients in either class, and where the variance is 0 (two
+        models that rank every pair of an event and a non-event alike, or by one constant shift): DeLong cannot say then
+        how far they may differ in other patients.
+
+    Raises
+    ------
+    ValueError
+        If ``level`` is not strictly between 0 and 1.
+
+    References
+    ----------
+    DeLong ER, DeLong DM, Clarke-Pearson DL. Comparing the areas under two or more correlated receiver operating
+    characteristic curves. Biometrics 1988;44:837-845.
+    """
+    _check_level(level)
+    value, variance = auc(event, first) - auc(event, second), delong_difference_variance(event, first, second)
+    if not variance > 0:
+        return Interval(
+            value, math.nan, math.nan, level, "not estimable: DeLong's variance of the difference is 0 or nan"
+        )
+    events = int(np.count_nonzero(event))
+    freedom = min(events, len(event) - events) - 1
+    half = float(stdtrit(freedom, (1 + level) / 2)) * math.sqrt(variance * inflation)
+    method = f"paired DeLong, t({freedom}), variance x {inflation:g}"
+    return Interval(value, max(-1.0, value - half), min(1.0, value + half), level, method)
+
+
+def paired_difference(
+    first: Callable[[IntArray], float],
+    second: Callable[[IntArray], float],
+    group: ArrayLike,
+    *,
+    n_boot: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+    value: float | None = None,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+) -> Interval:
+    """Percentile bootstrap of first - second, both computed from the same resampled patients.
+
+    Pairing is the point: what two models share, the luck of which patients were drawn, cancels. For a model against its
+    comparator let ``second`` judge each patient's comparator risk (out-of-fold, as the model's).
+
+    Parameters
+    ----------
+    first, second : callable
+        Map row numbers (int array, with repetition) to a float, as for `bootstrap_interval`.
+    group, n_boot, level, seed, value, bounds
+        As for `bootstrap_interval`; ``value`` is the difference to report.
+
+    Returns
+    -------
+    Interval
+        As `bootstrap_interval`; a resample counts only where both are finite.
+
+    References
+    ----------
+    Efron B, Tibshirani RJ. An Introduction to the Bootstrap. Chapman & Hall 1993, chapter 13.
+    """
+    return bootstrap_interval(
+        lambda rows: first(rows) - second(rows),
+        group,
+        n_boot=n_boot,
+        level=level,
+        seed=seed,
+        value=value,
+        bounds=bounds,
+    )
 
 
 def _check_level(level: float) -> None:

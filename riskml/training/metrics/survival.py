@@ -16,6 +16,7 @@ from scipy.special import ndtri
 
 from riskml.training.metrics.binary import NO_SPREAD, BoolArray, FloatArray, Objective, maximise
 from riskml.training.metrics.intervals import Interval
+from riskml.training.metrics.pairs import Dominance, dominance
 
 IntArray = NDArray[np.int64]
 NAN = float("nan")
@@ -136,21 +137,25 @@ def harrell_c(time: FloatArray, event: BoolArray, risk: FloatArray, entry: Float
     Harrell FE, Califf RM, Pryor DB, Lee KL, Rosati RA. Evaluating the yield of medical tests. JAMA 1982;247:2543-2546.
     """
     time, event, entry = _checked(time, event, entry)
-    lower, higher, pairs = _risk_set_pairs(time, event, _column("risk", risk, time.size), entry, tied_events=False)
+    found = risk_set_pairs(time, event, column("risk", risk, time.size), entry, tied_events=False)
+    lower, higher, pairs = (int(counts.sum()) for counts in (found.lower, found.higher, found.total))
     return (lower + (pairs - lower - higher) / 2) / pairs if pairs else NAN
 
 
-def ipcw_brier(time: FloatArray, event: BoolArray, survival_at: FloatArray | float, horizon: float) -> float:
-    r"""Brier score of survival at a horizon h, weighted by the inverse probability of not being censored (IPCW).
+def ipcw_brier(
+    time: FloatArray,
+    event: BoolArray,
+    survival_at: FloatArray | float,
+    horizon: float,
+    entry: FloatArray | None = None,
+) -> float:
+    """Brier score of survival at a horizon, weighted by the inverse probability of being known then (IPCW).
 
-    Events by h get weight :math:`1 / G(T-)`, patients event-free at h :math:`1 / G(h-)`, those censored before h none,
-    G being the Kaplan-Meier curve of the censoring. Patients censored exactly at h (administratively) are event-free
-    at h; with nobody censored at h this is the usual :math:`1 / G(h)`. Assumes that censoring depends neither on the
-    event nor on the predictors; not for left-truncated data.
+    The weights and what they assume are those of `Weighting`.
 
     Parameters
     ----------
-    time, event
+    time, event, entry
         See the module's first lines.
     survival_at : float or float array of shape (n_patients,)
         Predicted probability of being event-free at ``horizon``.
@@ -167,17 +172,81 @@ def ipcw_brier(time: FloatArray, event: BoolArray, survival_at: FloatArray | flo
     Graf E, Schmoor C, Sauerbrei W, Schumacher M. Assessment and comparison of prognostic classification schemes for
     survival data. Stat Med 1999;18:2529-2545.
     """
-    time, event, _ = _checked(time, event, None)
-    survival_at = _column("survival_at", survival_at, time.size)
-    if np.isnan(kaplan_meier(time, event).at(horizon)):
+    weighting = weigh(time, event, entry)
+    survival_at = column("survival_at", survival_at, weighting.time.size)
+    weights = weighting.at(horizon)
+    if weights is None:
         return NAN
-    times, at_risk, events, censored = _counts(time, event, None, np.ones(time.size))
-    # Events leave before the censorings of their day; where none remain, none is censored either.
-    uncensored = np.append(1.0, np.cumprod(1 - censored / np.maximum(at_risk - events, 1)))
-    before_exit = uncensored[np.searchsorted(times, np.minimum(time, horizon), side="left")]
-    known = event | (time >= horizon)
-    event_free = (time > horizon) | ((time == horizon) & ~event)
-    return float(np.sum((event_free - survival_at)[known] ** 2 / before_exit[known]) / time.size)
+    return float(np.mean(weights * (weighting.event_free(horizon) - survival_at) ** 2))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weighting:
+    r"""Weights that make the patients whose state at a horizon h is known stand for all, known or not.
+
+    Events by h get :math:`n S(T-) / Y(T)`, patients event-free at h :math:`n S(h) / Y(h+)`, those censored before h or
+    watched from h or later on none; S is the Kaplan-Meier curve, Y the number at risk, and the weights add up to n.
+    Without late entries :math:`Y(t) = n S(t-) G(t-)`, with G the Kaplan-Meier curve of the censoring, so these are the
+    usual 1 / G(T-) and 1 / G(h); patients censored exactly at h (administratively) are event-free at h. With late
+    entries :math:`Y(t) / S(t-)` is, but for a constant, the chance to be under observation at t, and the same weights
+    put right both truncation and censoring. Assumes that neither depends on the event or the predictors.
+
+    Attributes
+    ----------
+    time, event, entry
+        See the module's first lines.
+    curve : KaplanMeier
+    at_exit : float array of shape (n_patients,)
+        The weight of each patient's own time of exit, n S(T-) / Y(T).
+
+    References
+    ----------
+    Graf E, Schmoor C, Sauerbrei W, Schumacher M. Assessment and comparison of prognostic classification schemes for
+    survival data. Stat Med 1999;18:2529-2545.
+    Sanchez Sellero C, Gonzalez Manteiga W, Van Keilegom I. Uniform representation of product-limit integrals with
+    applications. Scand J Stat 2005;32:563-581 (covariates, truncation and censoring).
+    Li K, Acharjee MK. Cumulative/dynamic time-dependent ROC analysis for left-truncated and right-censored data.
+    arXiv 2025;2509.05693 (weights for both at once).
+    """
+
+    time: FloatArray
+    event: BoolArray
+    entry: FloatArray | None
+    curve: KaplanMeier
+    at_exit: FloatArray
+
+    def at(self, horizon: float) -> FloatArray | None:
+        """Each patient's weight, shape (n_patients,); None beyond the follow-up and where nobody was watched."""
+        survival = self.curve.at(horizon)
+        if np.isnan(survival):
+            return None
+        free = self.event_free(horizon)
+        n_free = int(np.count_nonzero(free))
+        if survival > 0 and not n_free:
+            return None
+        rest = self.time.size * survival / max(1, n_free)
+        return np.where(self.event & (self.time <= horizon), self.at_exit, np.where(free, rest, 0.0))
+
+    def event_free(self, horizon: float) -> BoolArray:
+        """Who was under observation before ``horizon`` and is known to be event-free at it; shape (n_patients,)."""
+        free = (self.time > horizon) | ((self.time == horizon) & ~self.event)
+        return np.asarray(free if self.entry is None else free & (self.entry < horizon))
+
+
+def weigh(time: FloatArray, event: BoolArray, entry: FloatArray | None = None) -> Weighting:
+    """The `Weighting` of a cohort; ``event`` is any event that ends the time at risk."""
+    time, event, entry = _checked(time, event, entry)
+    curve = kaplan_meier(time, event, entry)
+    own = np.searchsorted(curve.times, time)
+    before = np.append(1.0, curve.survival)[own]
+    return Weighting(time, event, entry, curve, np.asarray(time.size * before / curve.at_risk[own], dtype=float))
+
+
+def censoring_weights(
+    time: FloatArray, event: BoolArray, horizon: float, entry: FloatArray | None = None
+) -> FloatArray | None:
+    """The weights of one horizon: ``weigh(time, event, entry).at(horizon)``."""
+    return weigh(time, event, entry).at(horizon)
 
 
 def ipa(
@@ -186,12 +255,13 @@ def ipa(
     survival_at: FloatArray | float,
     horizon: float,
     reference: FloatArray | float | None = None,
+    entry: FloatArray | None = None,
 ) -> float:
     """Index of prediction accuracy at a horizon: 1 - Brier(model) / Brier(comparator); negative if worse than that.
 
     Parameters
     ----------
-    time, event, survival_at, horizon
+    time, event, survival_at, horizon, entry
         As for `ipcw_brier`.
     reference : float or float array of shape (n_patients,), optional
         The comparator's survival at ``horizon``; give each patient's out-of-fold Kaplan-Meier estimate to compare with
@@ -206,12 +276,12 @@ def ipa(
     ----------
     Kattan MW, Gerds TA. The index of prediction accuracy. Diagn Progn Res 2018;2:7.
     """
-    model = ipcw_brier(time, event, survival_at, horizon)
+    model = ipcw_brier(time, event, survival_at, horizon, entry)
     if np.isnan(model):
         return NAN
     if reference is None:
-        reference = kaplan_meier(time, event).at(horizon)
-    comparator = ipcw_brier(time, event, reference, horizon)
+        reference = kaplan_meier(time, event, entry).at(horizon)
+    comparator = ipcw_brier(time, event, reference, horizon, entry)
     return 1 - model / comparator if comparator > 0 else NAN
 
 
@@ -240,11 +310,11 @@ def calibration_slope(
     Efron B. The efficiency of Cox's likelihood function for censored data. JASA 1977;72:557-565.
     """
     time, event, entry = _checked(time, event, entry)
-    log_risk = _column("log_risk", log_risk, time.size)
+    log_risk = column("log_risk", log_risk, time.size)
     if not time.size or np.ptp(log_risk) < NO_SPREAD:
         return NAN
-    lower, higher, _ = _risk_set_pairs(time, event, log_risk, entry, tied_events=True)
-    if not (lower and higher):
+    found = risk_set_pairs(time, event, log_risk, entry, tied_events=True)
+    if not (found.lower.any() and found.higher.any()):
         return NAN
     scale = log_risk.std()
     objective = _efron(time, event, (log_risk - log_risk.mean()) / scale, entry)
@@ -259,6 +329,9 @@ def observed_expected_at(
     entry: FloatArray | None = None,
 ) -> float:
     """Observed risk by a horizon, 1 - Kaplan-Meier, over the mean predicted risk, mean(1 - ``survival_at``).
+
+    With late entries Kaplan-Meier speaks of all who set out and not of those seen, who had to survive to be: the mean
+    is then taken with the weights of `Weighting`.
 
     Parameters
     ----------
@@ -281,8 +354,13 @@ def observed_expected_at(
     observed = 1 - kaplan_meier(time, event, entry).at(horizon)
     if np.isnan(observed):
         return NAN
-    expected = 1 - np.mean(_column("survival_at", survival_at, len(time)))
-    return float(observed / expected) if expected > 0 else NAN
+    predicted = 1 - column("survival_at", survival_at, len(time))
+    if entry is None:
+        expected = float(np.mean(predicted))
+    else:
+        weights = censoring_weights(time, event, horizon, entry)
+        expected = NAN if weights is None else float(np.mean(weights * predicted))
+    return observed / expected if expected > 0 else NAN
 
 
 def _counts(
@@ -329,10 +407,10 @@ def _efron(time: FloatArray, event: BoolArray, x: FloatArray, entry: FloatArray 
     return objective
 
 
-def _risk_set_pairs(
+def risk_set_pairs(
     time: FloatArray, event: BoolArray, risk: FloatArray, entry: FloatArray | None, *, tied_events: bool
-) -> tuple[int, int, int]:
-    """Pairs of an event and a patient at risk with it: how many of the latter have lower risk, higher risk, in all.
+) -> Dominance:
+    """For each event, the patients at risk with it: how many have lower risk, higher risk, in all.
 
     ``tied_events`` says whether events at the same time (and the event itself) are at risk with it.
     """
@@ -341,25 +419,12 @@ def _risk_set_pairs(
     exit_key = 2 * np.searchsorted(distinct, time)
     of_event = exit_key[event]
     later = exit_key + (1 if tied_events else ~event)
-    counts = _dominance(of_event, risk[event], later, risk)
-    if entry is not None:  # those who enter at the event or after it go on longer too, but were not at risk with it
-        counts = counts - _dominance(of_event, risk[event], 2 * np.searchsorted(distinct, entry) + 1, risk)
-    return int(counts[0]), int(counts[1]), int(counts[2])
-
-
-def _dominance(key: IntArray, risk: FloatArray, other_key: IntArray, other_risk: FloatArray) -> IntArray:
-    """Over pairs with ``other_key`` > ``key``: how many have a lower, and a higher, ``other_risk``, and how many pairs.
-
-    All pairs, a block that fits the cache at a time: up to some 5,000 patients nothing in numpy is faster.
-    """
-    counts = np.zeros(3, dtype=np.int64)
-    block = max(1, 2**18 // max(1, other_key.size))
-    for start in range(0, key.size, block):
-        own_risk = risk[start : start + block, None]
-        later = other_key > key[start : start + block, None]
-        lower, higher = later & (other_risk < own_risk), later & (other_risk > own_risk)
-        counts += [np.count_nonzero(lower), np.count_nonzero(higher), np.count_nonzero(later)]
-    return counts
+    found = dominance(of_event, risk[event], later, risk)
+    if entry is None:
+        return found
+    # Those who enter at the event or after it go on longer too, but were not at risk with it.
+    absent = dominance(of_event, risk[event], 2 * np.searchsorted(distinct, entry) + 1, risk)
+    return Dominance(found.lower - absent.lower, found.higher - absent.higher, found.total - absent.total)
 
 
 def _checked(
@@ -367,17 +432,26 @@ def _checked(
 ) -> tuple[FloatArray, BoolArray, FloatArray | None]:
     """All as arrays of one length; slips of the caller are refused."""
     event = np.asarray(event, dtype=bool)
-    time = _column("time", time, event.size)
+    time = column("time", time, event.size)
     if entry is None:
         return time, event, None
-    entry = _column("entry", entry, event.size)
+    entry = column("entry", entry, event.size)
     if (entry >= time).any():
         raise ValueError(f"entry must be before the time of exit, got {np.count_nonzero(entry >= time)} that are not")
     return time, event, entry
 
 
-def _column(name: str, values: FloatArray | float, size: int) -> FloatArray:
-    column = np.asarray(values, dtype=float)
-    if column.shape not in ((), (size,)) or not np.isfinite(column).all():
-        raise ValueError(f"{name} must hold {size} finite numbers, got shape {column.shape}")
-    return np.broadcast_to(column, (size,))
+def column(name: str, values: FloatArray | float, size: int) -> FloatArray:
+    """One finite number for each of ``size`` patients, or a ValueError that names what was given."""
+    numbers = np.asarray(values, dtype=float)
+    if numbers.shape not in ((), (size,)) or not np.isfinite(numbers).all():
+        raise ValueError(f"{name} must hold {size} finite numbers, got shape {numbers.shape}")
+    return np.broadcast_to(numbers, (size,))
+
+
+def risk_column(risk: FloatArray, size: int) -> FloatArray:
+    """One probability (but for rounding) for each of ``size`` patients, or a ValueError."""
+    risk = np.asarray(risk, dtype=float)
+    if risk.shape != (size,) or not ((risk >= -1e-9) & (risk <= 1 + 1e-9)).all():
+        raise ValueError(f"risk must hold {size} numbers in [0, 1], got shape {risk.shape}")
+    return risk

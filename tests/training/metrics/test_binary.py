@@ -11,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import expit, logit
+from sklearn.metrics import average_precision_score
 
 from riskml.training.metrics import binary
 
@@ -54,6 +55,16 @@ def test_auc_and_delong_of_proc(data_file, golden, marker):
 
 
 @pytest.mark.data
+def test_the_paired_test_of_delong_in_proc(data_file, golden):
+    table = read_columns(data_file("reference_stats/aSAH.csv"))
+    event, first, second = table["outcome"] == "Poor", table["wfns"].astype(float), table["s100b"].astype(float)
+    difference = binary.auc(event, first) - binary.auc(event, second)
+    z = difference / math.sqrt(binary.delong_difference_variance(event, first, second))
+    assert z == pytest.approx(golden("delong_paired_test_Z(wfns-s100b)")[0], abs=1e-10)
+    assert math.erfc(abs(z) / math.sqrt(2)) == pytest.approx(golden("delong_paired_test_p")[0], abs=1e-10)
+
+
+@pytest.mark.data
 def test_val_prob_of_rms(miscalibrated, golden):
     event, risk = miscalibrated
     name = "rms::val.prob(p=plogis(0.3+0.6*logit(fitted)) ):"
@@ -63,7 +74,9 @@ def test_val_prob_of_rms(miscalibrated, golden):
     assert line.intercept == pytest.approx(golden(name + "Intercept")[0], abs=1e-7)
     assert line.slope == pytest.approx(golden(name + "Slope")[0], abs=1e-7)
     # rms counts ranks of risks cut to a thousandth.
-    assert binary.auc(event, np.floor(risk * 1000)) == pytest.approx(golden(name + "C (ROC)")[0], abs=1e-12)
+    area = binary.auc(event, np.floor(risk * 1000))
+    assert area == pytest.approx(golden(name + "C (ROC)")[0], abs=1e-12)
+    assert 2 * area - 1 == pytest.approx(golden(name + "Dxy")[0], abs=1e-12)
 
 
 @pytest.mark.data
@@ -90,6 +103,46 @@ def test_delong_is_the_spread_of_the_auc_over_samples():
     areas = [binary.auc(event, row) for row in samples]
     variances = [binary.delong_variance(event, row) for row in samples]
     assert np.mean(variances) == pytest.approx(np.var(areas), rel=0.1)
+
+
+@quick
+@given(RISKS, RISKS)
+def test_paired_variance_is_that_of_the_difference(first, second):
+    """Var(A - B) = Var A + Var B - 2 Cov, where the covariance is DeLong's from the placements of either."""
+    variance = binary.delong_difference_variance(EVENT, first, second)
+    assert variance == pytest.approx(binary.delong_difference_variance(EVENT, second, first), abs=1e-12)
+    assert binary.delong_difference_variance(EVENT, first, np.full(EVENT.size, 0.5)) == pytest.approx(
+        binary.delong_variance(EVENT, first), abs=1e-12
+    )
+    of_each = [
+        [
+            [np.mean((np.sign(risk[k] - risk[EVENT[k] != EVENT]) + 1) / 2) for k in np.flatnonzero(outcome == EVENT)]
+            for risk in (first, second)
+        ]
+        for outcome in (True, False)
+    ]
+    # Against non-events and against events: the share below, whose complement has the same covariance.
+    covariance = sum(np.cov(placements)[0, 1] / len(placements[0]) for placements in of_each)
+    alone = binary.delong_variance(EVENT, first) + binary.delong_variance(EVENT, second)
+    assert variance == pytest.approx(alone - 2 * covariance, abs=1e-12)
+
+
+@quick
+@given(RISKS)
+def test_average_precision_is_that_of_scikit_learn(risk):
+    area = binary.average_precision(EVENT, risk)
+    assert area == pytest.approx(average_precision_score(EVENT, risk), abs=1e-12)
+    assert binary.average_precision(EVENT, np.exp(3 * risk)) == pytest.approx(area, abs=1e-12)
+    assert 0 < area <= 1
+
+
+def test_average_precision_at_its_ends():
+    assert binary.average_precision(EVENT, EVENT.astype(float)) == 1
+    assert binary.average_precision(EVENT, np.full(EVENT.size, 0.2)) == pytest.approx(1 / 3), "useless: the prevalence"
+    # Events ranked 1st and 3rd of 4: (1/2) (1) + (1/2) (2/3).
+    by_hand = binary.average_precision(np.array([True, False, True, False]), np.array([0.9, 0.8, 0.7, 0.1]))
+    assert by_hand == pytest.approx(5 / 6)
+    assert math.isnan(binary.average_precision(np.zeros(3, dtype=bool), np.array([0.1, 0.2, 0.3])))
 
 
 @quick
@@ -205,6 +258,8 @@ def test_an_empty_table_is_not_estimable():
     event, risk = np.array([], dtype=bool), np.array([])
     for measure in (binary.auc, binary.brier, binary.log_loss, binary.observed_expected, binary.delong_variance):
         assert math.isnan(measure(event, risk))
+    assert math.isnan(binary.average_precision(event, risk))
+    assert math.isnan(binary.delong_difference_variance(event, risk, risk))
     assert math.isnan(binary.scaled_brier(event, risk, 0.5))
     assert math.isnan(binary.scaled_brier(np.array([False]), np.array([0.1]), 0.0))
     assert math.isnan(binary.observed_expected(np.array([True]), np.array([0.0])))

@@ -9,8 +9,14 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from riskml.training.metrics.binary import auc
-from riskml.training.metrics.intervals import Interval, auc_interval, bootstrap_interval
+from riskml.training.metrics.binary import auc, brier
+from riskml.training.metrics.intervals import (
+    Interval,
+    auc_difference_interval,
+    auc_interval,
+    bootstrap_interval,
+    paired_difference,
+)
 
 T_1_975 = 12.706204736  # 97.5 % quantile of Student's t with 1 degree of freedom, from printed tables
 FOUR = np.array([True, True, False, False])
@@ -176,3 +182,83 @@ def test_slips_are_refused(arguments, message):
 def test_auc_interval_refuses_a_level_in_percent():
     with pytest.raises(ValueError, match="level"):
         auc_interval(FOUR, np.array([0.1, 0.2, 0.3, 0.4]), level=95)
+
+
+def two_models(seed, n=120):
+    """A cohort in which both scores are the same information and noise of their own."""
+    rng = np.random.default_rng(seed)
+    event, shared = rng.random(n) < 0.35, rng.normal(size=n)
+    first, second = (event + shared + 0.7 * rng.normal(size=n) for _ in range(2))
+    return event, first, second
+
+
+def test_paired_delong_by_hand():
+    # Placements of the first (.9 .4 | .4 .1): events 1, 3/4; non-events 3/4, 1. Of a constant all 1/2: the variance is
+    # that of the first alone, (1/32 + 1/32) / 2; one degree of freedom.
+    found = auc_difference_interval(FOUR, np.array([0.9, 0.4, 0.4, 0.1]), np.full(4, 0.5), inflation=1)
+    half = T_1_975 * math.sqrt(1 / 32)
+    assert found.value == pytest.approx(3 / 8)
+    assert (found.low, found.high) == (-1.0, 1.0)
+    assert half > 1 + 3 / 8, "so wide that it says nothing"
+    narrow = auc_difference_interval(FOUR, np.array([0.9, 0.4, 0.4, 0.1]), np.full(4, 0.5), level=0.2, inflation=1)
+    at_level = math.tan(math.pi * 0.1) * math.sqrt(1 / 32)  # the Cauchy quantile of .6
+    assert (narrow.low, narrow.high) == pytest.approx((3 / 8 - at_level, 3 / 8 + at_level))
+
+
+def test_paired_intervals_agree_and_turn_with_the_order():
+    event, first, second = two_models(2, 400)
+    direct = auc_difference_interval(event, first, second, inflation=1)
+    turned = auc_difference_interval(event, second, first, inflation=1)
+    assert (turned.low, turned.value, turned.high) == pytest.approx((-direct.high, -direct.value, -direct.low))
+    resampled = paired_difference(
+        lambda rows: auc(event[rows], first[rows]),
+        lambda rows: auc(event[rows], second[rows]),
+        np.arange(event.size),
+        n_boot=400,
+        seed=3,
+    )
+    assert resampled.value == pytest.approx(direct.value)
+    assert resampled.high - resampled.low == pytest.approx(direct.high - direct.low, rel=0.15)
+
+
+def test_pairing_narrows_what_two_models_share():
+    event, first, second = two_models(5)
+    paired = auc_difference_interval(event, first, second, inflation=1)
+    alone = [auc_interval(event, score, inflation=1) for score in (first, second)]
+    assert paired.high - paired.low < min(one.high - one.low for one in alone)
+
+
+def test_paired_delong_covers_the_truth():
+    """Both models are equally good, so the true difference is 0."""
+    covered = [
+        found.low <= 0 <= found.high
+        for found in (auc_difference_interval(*two_models(seed), inflation=1) for seed in range(400))
+    ]
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.03)
+
+
+def test_a_model_against_its_comparator():
+    rng = np.random.default_rng(1)
+    risk = rng.uniform(0.05, 0.95, 200)
+    event, comparator = rng.random(200) < risk, np.full(200, 0.5)
+    gain = paired_difference(
+        lambda rows: brier(event[rows], comparator[rows]),
+        lambda rows: brier(event[rows], risk[rows]),
+        np.arange(200),
+        n_boot=300,
+        bounds=(-1, 1),
+    )
+    assert gain.value == pytest.approx(brier(event, comparator) - brier(event, risk))
+    assert 0 < gain.low < gain.value < gain.high
+    same = paired_difference(lambda rows: brier(event[rows], risk[rows]), lambda rows: 0.0, np.arange(200), n_boot=50)
+    plain = bootstrap_interval(lambda rows: brier(event[rows], risk[rows]), np.arange(200), n_boot=50)
+    assert same == plain
+
+
+def test_no_difference_can_be_had():
+    event, risk = np.array([True, False, False]), np.array([0.3, 0.4, 0.2])
+    for found in (auc_difference_interval(event, risk, -risk), auc_difference_interval(FOUR, np.ones(4), np.ones(4))):
+        assert math.isnan(found.low)
+        assert found.method.startswith("not estimable")
+    with pytest.raises(ValueError, match="level must be strictly between"):
+        auc_difference_interval(event, risk, risk, level=1.0)

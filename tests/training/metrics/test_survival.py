@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
 from riskml.training.metrics import survival as sv
+from tests.training.metrics.cases import truncated
 
 quick = settings(deadline=None, max_examples=60, derandomize=True)
 
@@ -249,6 +250,19 @@ def test_concordance_adds_up_over_blocks():
     assert sv.harrell_c(time, np.ones(1500, dtype=bool), risk) == pytest.approx(concordant / (1500 * 1499 / 2))
 
 
+def test_concordance_of_a_large_cohort_is_the_count_of_all_pairs():
+    """Beyond the size where pairs are counted at once, late entries, ties and all: the very same number."""
+    rng = np.random.default_rng(6)
+    time, event = np.ceil(rng.exponential(40, size=2500)), rng.random(2500) < 0.4
+    risk, entry = rng.normal(size=2500).round(1), np.floor(time * rng.random(2500) * 0.9)
+    score, pairs = 0.0, 0
+    for i in np.flatnonzero(event):
+        later = ((time > time[i]) | ((time == time[i]) & ~event)) & (entry < time[i])
+        score += np.count_nonzero(later & (risk < risk[i])) + np.count_nonzero(later & (risk == risk[i])) / 2
+        pairs += np.count_nonzero(later)
+    assert sv.harrell_c(time, event, risk, entry) == score / pairs
+
+
 def test_slope_by_hand():
     # Likelihood e^0 / (2 + u) * u / (1 + u) with u = e^b is largest at u = sqrt 2.
     time, event, x = np.array([1.0, 2, 3]), np.array([True, True, False]), np.array([0.0, 1, 0])
@@ -345,6 +359,54 @@ def test_ipa_of_the_comparator_is_zero(data, horizon):
         assert score == pytest.approx(null * (1 - null))
         assert sv.ipa(time, event, null, horizon) == pytest.approx(0, abs=1e-12)
         assert sv.observed_expected_at(time, event, null, horizon) == pytest.approx(1)
+
+
+@quick
+@given(cohorts(), st.integers(1, 12))
+def test_weights_stand_for_everybody(data, horizon):
+    """They add up to n, are 1 / G without late entries, and make the weighted event rate that of Kaplan-Meier."""
+    time, event, _, entry = data
+    for entries in (None, entry):
+        weights = sv.censoring_weights(time, event, horizon, entries)
+        survival = sv.kaplan_meier(time, event, entries).at(horizon)
+        if weights is None:
+            watched = np.ones(time.size, dtype=bool) if entries is None else entries < horizon
+            assert math.isnan(survival) or not (watched & (time >= horizon)).any()
+            continue
+        assert weights.sum() == pytest.approx(time.size)
+        assert weights[event & (time <= horizon)].sum() / time.size == pytest.approx(1 - survival, abs=1e-12)
+    weights = sv.censoring_weights(time, event, horizon)
+    if weights is not None:
+        # Events leave before the censorings of their day, so censoring is counted half a step later.
+        censoring = sv.kaplan_meier(time + 0.5 * ~event, ~event)
+        for k in np.flatnonzero(weights):
+            t = min(time[k], horizon)
+            uncensored = censoring.survival[censoring.times < t][-1:]
+            assert weights[k] == pytest.approx(1 / (uncensored[0] if uncensored.size else 1.0))
+
+
+def test_weights_with_late_entry_by_hand():
+    # Watched from 12 on: patient 2. At 10 are at risk {1, 3}, S = 1/2; at 20 {2, 3}. Weights of 25: event at 10 1/2,
+    # event at 20 (1/2) / 2, the one left S = 1/4; times n = 3.
+    time, event, entry = np.array([10.0, 20, 30]), np.array([True, True, False]), np.array([0.0, 12, 0])
+    assert sv.censoring_weights(time, event, 25, entry).tolist() == pytest.approx([1.5, 0.75, 0.75])
+    assert sv.censoring_weights(time, event, 11, entry).tolist() == pytest.approx([1.5, 0, 1.5]), "2 is not there yet"
+    assert sv.censoring_weights(time, event, 5, np.array([8.0, 12, 9])) is None, "nobody is"
+    brier = sv.ipcw_brier(time, event, np.array([0.2, 0.5, 0.9]), 25, entry)
+    assert brier == pytest.approx((1.5 * 0.04 + 0.75 * 0.25 + 0.75 * 0.01) / 3)
+
+
+def test_late_entry_is_undone():
+    """Brier score, IPA and O/E of the whole population, which only the survivors to their entry let us see."""
+    truth = truncated()
+    died, seen = np.ones(truth.time.size, dtype=bool), truth.seen_cause == 1
+    sample = (truth.seen_time, seen, 1 - truth.seen_risk, 1.0)
+    whole = sv.ipcw_brier(truth.time, died, 1 - truth.risk, 1.0)
+    assert sv.ipcw_brier(*sample, truth.entry) == pytest.approx(whole, abs=0.003)
+    whole = sv.ipa(truth.time, died, 1 - truth.risk, 1.0)
+    assert sv.ipa(*sample, entry=truth.entry) == pytest.approx(whole, abs=0.015)
+    assert sv.observed_expected_at(*sample, truth.entry) == pytest.approx(1, abs=0.02)
+    assert abs(sv.observed_expected_at(*sample) - 1) > 0.1
 
 
 def test_ipa_against_a_comparator_of_ones_own():
