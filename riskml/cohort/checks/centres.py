@@ -26,6 +26,7 @@ _STEPS = {"1000": 3.0, "100": 2.0, "12": math.log10(12)}
 _STEP_WIDTH = {"1000": 0.5, "100": 0.3, "12": 0.1}
 _SAME_LIMIT = 1.05
 _MIN_SHARE_APART = 0.2
+_MOST_ROWS = 50_000
 
 
 def check_centres(cohort: Cohort, dictionary: Dictionary, targets: Sequence[Target] = ()) -> Iterator[Finding]:
@@ -61,9 +62,10 @@ def check_centres(cohort: Cohort, dictionary: Dictionary, targets: Sequence[Targ
         for name in cohort.frame.columns
         if name in dictionary.variables and dictionary[name].kind == "number" and name != "centre"
     ]
+    sample = _sample(centre)
     for variable in measured:
         if variable.quantity.name not in ("duration", "days", "pure"):
-            yield from _scale(variable, centre, cohort)
+            yield from _scale(variable, centre, sample, cohort)
         yield from _limit(variable, centre, cohort)
     yield from _missingness(centre, cohort, dictionary)
     for target in targets:
@@ -100,9 +102,9 @@ def chi_square(flag: BoolArray, group: IntArray) -> float | None:
 
 
 def _rates(flag: BoolArray, group: IntArray) -> list[float]:
-    return [
-        float(flag[group == code].mean()) for code in np.unique(group[group >= 0]) if (group == code).sum() >= MIN_ROWS
-    ]
+    sizes = np.bincount(group[group >= 0])
+    yes = np.bincount(group[group >= 0], weights=flag[group >= 0].astype(np.float64))
+    return [float(share) for share in yes[sizes >= MIN_ROWS] / sizes[sizes >= MIN_ROWS]]
 
 
 def _place(code: int, centre: IntArray, cohort: Cohort) -> str:
@@ -110,12 +112,21 @@ def _place(code: int, centre: IntArray, cohort: Cohort) -> str:
     return f"the centre of row {cohort.row_numbers[int(np.argmax(centre == code))]}"
 
 
-def _scale(variable: Variable, centre: IntArray, cohort: Cohort) -> Iterator[Finding]:
+def _sample(centre: IntArray) -> IntArray:
+    """Rows enough for medians: every row of small centres, each so-manieth of the others."""
+    chosen = np.zeros(len(centre), dtype=np.bool_)
+    chosen[:: max(1, len(centre) // _MOST_ROWS)] = True
+    small = np.flatnonzero(np.bincount(centre[centre >= 0]) <= _MOST_ROWS // 10)
+    return np.flatnonzero(chosen | np.isin(centre, small))
+
+
+def _scale(variable: Variable, centres: IntArray, sample: IntArray, cohort: Cohort) -> Iterator[Finding]:
     """A centre whose median stands a unit's factor away from all others'."""
-    value = np.asarray(cohort.frame[variable.name], dtype=np.float64)
-    below = cohort.below[variable.name].to_numpy() if variable.name in cohort.below else np.zeros(len(value), np.bool_)
+    value, centre = np.asarray(cohort.frame[variable.name], dtype=np.float64)[sample], centres[sample]
+    if variable.name in cohort.below:
+        value = np.where(cohort.below[variable.name].to_numpy()[sample], np.nan, value)
     with np.errstate(divide="ignore", invalid="ignore"):
-        log = np.where((value > 0) & ~below, np.log10(value), np.nan)
+        log = np.where(value > 0, np.log10(value), np.nan)
     known = np.isfinite(log) & (centre >= 0)
     steps = {"12": _STEPS["12"]} if variable.quantity.name == "age" else {k: _STEPS[k] for k in ("1000", "100")}
     for code in np.unique(centre[known]):
@@ -129,7 +140,7 @@ def _scale(variable: Variable, centre: IntArray, cohort: Cohort) -> Iterator[Fin
             if abs(abs(apart) - step) <= _STEP_WIDTH[factor] and overlap < 0.1:
                 show, higher = variable.quantity.show, "higher" if apart > 0 else "lower"
                 text = (
-                    f"{_place(int(code), centre, cohort)} has values about {factor} times {higher} (median "
+                    f"{_place(int(code), centres, cohort)} has values about {factor} times {higher} (median "
                     f"{show(float(10 ** np.median(here)))}, elsewhere {show(float(10 ** np.median(elsewhere)))})"
                 )
                 level = "note" if factor == "100" else "warning"

@@ -16,6 +16,8 @@ FloatArray = npt.NDArray[np.float64]
 # Parts of a cell count and their whole; counts of one sample may overshoot by rounding and gating, not by more.
 WHOLES = {"cd3": ("cd4", "cd8"), "lymphocytes": ("cd3", "cd19", "nk")}
 OVERSHOOT = 1.15
+# 10*9/L with two decimals: half a step of the whole and of either part.
+_ROUNDING = 0.015
 # A stored ratio is rounded, and so are the two counts it was made from.
 _RATIO_TOLERANCE = 0.10
 _PERCENT_TOLERANCE, _PERCENT_SLACK = 0.25, 0.03
@@ -68,7 +70,8 @@ def _report(
 def _parts(cohort: Cohort) -> Iterator[Finding]:
     for whole, parts in WHOLES.items():
         if {whole, *parts} <= set(cohort.frame.columns):
-            over = np.sum([_number(cohort, part) for part in parts], axis=0) > OVERSHOOT * _number(cohort, whole)
+            most = OVERSHOOT * _number(cohort, whole) + _ROUNDING
+            over = np.sum([_number(cohort, part) for part in parts], axis=0) > most
             text = f"in {{count}} {' + '.join(parts)} exceed {whole} by more than 15 %"
             remedy = "check units and gates of these counts"
             yield from _report(cohort, "parts_exceed_whole", "warning", (whole, *parts), over, text, remedy)

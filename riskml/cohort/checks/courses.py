@@ -21,7 +21,11 @@ _SAME_MONTHS = 0.1
 # The labelled cycle is six weeks; shortened ones were published, so only four weeks are taken for granted.
 _SHORTEST_CYCLE_DAYS = 28
 _EVENT_TIMES = ("relapse_time", "second_cancer_time", "hsct_time", "cart_time", "efs_time")
-_PATIENT_FACTS = ("efs_time", "efs_event", "os_time", "os_event", "sex", "disease_class_initial")
+_PATIENT_FACTS = (
+    *("efs_time", "efs_event", "os_time", "os_event", "sex", "disease_class_initial"),
+    *("birth_date", "diagnosis_date", "relapse_date", "second_cancer_date", "hsct_date", "cart_date"),
+    *("death_date", "last_contact_date"),
+)
 # An event by any of these names means that somebody is dead.
 _FATAL_GRADE = 5
 

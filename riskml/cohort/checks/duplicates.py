@@ -111,7 +111,7 @@ def improbable_copies(table: pd.DataFrame) -> BoolArray:
     marked = np.zeros(n, dtype=np.bool_)
     if n < 2 or not columns:
         return marked
-    equal = np.flatnonzero(pd.util.hash_pandas_object(table, index=False).duplicated(keep=False).to_numpy())
+    equal = _equal_rows(table)
     if not len(equal):
         return marked
     bits = np.zeros(len(equal))
@@ -131,14 +131,28 @@ def improbable_copies(table: pd.DataFrame) -> BoolArray:
     return marked
 
 
+def _equal_rows(table: pd.DataFrame) -> npt.NDArray[np.intp]:
+    """Positions of rows equal to another row; numbers, which are quick to compare, say who needs a second look."""
+    rows = np.arange(len(table), dtype=np.intp)
+    numbers = [name for name in table.columns if table[name].dtype.kind == "f"]
+    for columns in (numbers, list(table.columns)):
+        if columns and len(rows):
+            hashes = pd.util.hash_pandas_object(table[columns].iloc[rows], index=False)
+            rows = rows[hashes.duplicated(keep=False).to_numpy()]
+    return rows
+
+
 def _copied_courses(cohort: Cohort, patient: pd.Series, measured: Sequence[str]) -> BoolArray:
     """Later courses whose measurements, three or more, all stood in an earlier course of the same patient."""
-    if not patient.duplicated().any():
-        return np.zeros(cohort.n_courses, dtype=np.bool_)
-    frame = cohort.frame[list(measured)]
+    copied = np.zeros(cohort.n_courses, dtype=np.bool_)
+    rows = np.flatnonzero(patient.duplicated(keep=False).to_numpy())
+    if not len(rows):
+        return copied
+    frame = cohort.frame[list(measured)].iloc[rows]
     told = frame.notna().to_numpy(copy=True)
-    for name in frame.columns:
+    for position, name in enumerate(frame.columns):
         if name in cohort.below:
-            told[:, list(frame.columns).index(name)] &= ~cohort.below[name].to_numpy()
-    same = frame.assign(patient=patient.to_numpy()).duplicated().to_numpy()
-    return np.asarray(same & (told.sum(axis=1) >= _MIN_MEASURED), dtype=np.bool_)
+            told[:, position] &= ~cohort.below[name].to_numpy()[rows]
+    same = frame.assign(patient=patient.to_numpy()[rows]).duplicated().to_numpy()
+    copied[rows] = same & (told.sum(axis=1) >= _MIN_MEASURED)
+    return copied

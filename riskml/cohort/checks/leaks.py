@@ -14,6 +14,7 @@ from riskml.cohort.checks.leak_names import name_speaks
 from riskml.cohort.cohort import Cohort
 from riskml.cohort.outcomes.target import Target
 from riskml.cohort.raw_table import RawTable
+from riskml.cohort.value_guess import are_dates
 from riskml.errors import UsageError, printable
 from riskml.runtime.dictionary import Dictionary, load_dictionary
 
@@ -61,7 +62,8 @@ def cohort_leaks(
         if variable is None or variable.kind == "identifier":
             continue
         if dictionary.usable_at(variable, landmark):
-            usable.append(name)
+            if variable.kind != "date":  # no recipe takes one, and its levels would be quoted
+                usable.append(name)
         else:
             later.setdefault(variable.known, []).append(name)
     for known, names in later.items():
@@ -212,7 +214,8 @@ def _levels(name: str, column: pd.Series, event: BoolArray, alpha: float, remedy
     for code, level in enumerate(levels):
         rate = _near_certain(codes == code, event, alpha)
         if rate is not None:
-            decided.append(f"'{printable(str(level), 40)}' ({rate} of {(codes == code).sum():,} rows)")
+            shown = "a date" if are_dates([str(level)]) else printable(str(level), 40)  # dates identify
+            decided.append(f"'{shown}' ({rate} of {(codes == code).sum():,} rows)")
     if decided:
         chosen = any(word in name.casefold() for word in _SELECTION)
         why = ": its patients may have been selected by their outcome" if chosen else ""

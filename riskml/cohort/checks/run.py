@@ -7,14 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from riskml.cohort.checks.centres import check_centres
 from riskml.cohort.checks.consistency import check_consistency
 from riskml.cohort.checks.copies import check_copies
 from riskml.cohort.checks.courses import check_courses
+from riskml.cohort.checks.dates import check_dates
 from riskml.cohort.checks.duplicates import check_duplicates
 from riskml.cohort.checks.finding import LEVELS, Finding
+from riskml.cohort.checks.fractions import check_fractions
+from riskml.cohort.checks.intervals import check_intervals
 from riskml.cohort.checks.leaks import cohort_leaks
 from riskml.cohort.checks.units import check_units
 from riskml.cohort.cohort import Cohort
@@ -67,8 +69,11 @@ def run_checks(
     findings = [
         *refused,
         *check_units(cohort, dictionary),
+        *check_fractions(cohort, dictionary),
         *check_consistency(cohort),
         *check_courses(cohort, dictionary),
+        *check_dates(cohort),
+        *check_intervals(cohort),
         *check_duplicates(cohort, dictionary),
         *check_copies(cohort, dictionary),
         *check_centres(cohort, dictionary, targets),
@@ -111,16 +116,10 @@ def _target(
         if not rows or len(kept) == cohort.n_courses:
             return None, refused
     try:
-        target = build_target(_some(cohort, kept), outcome, dictionary)
+        target = build_target(cohort.some(kept), outcome, dictionary)
     except (DataError, NotEstimableError):
         return None, refused
     return replace(target, rows=kept[target.rows], patient=cohort.patient[kept[target.rows]]), refused
-
-
-def _some(cohort: Cohort, rows: npt.NDArray[np.intp]) -> Cohort:
-    """The cohort with these rows only."""
-    frame, below = cohort.frame.iloc[rows].reset_index(drop=True), cohort.below.iloc[rows].reset_index(drop=True)
-    return replace(cohort, frame=frame, below=below, row_numbers=cohort.row_numbers[rows])
 
 
 def _name(outcome: str | Mapping[str, Any]) -> str:

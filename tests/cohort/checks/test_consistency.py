@@ -17,6 +17,11 @@ from tests.cohort.checks.cohorts import cohort, told
             {"cd3": [0.9] * 3, "cd4": [0.6, 0.5, np.nan], "cd8": [0.5, 0.5, 2.0]},
             [("parts_exceed_whole", "warning", (2,))],
         ),
+        # Counts of two decimals: 0.01 + 0.01 of 0.01 is rounding, 0.04 + 0.01 of 0.01 is not.
+        (
+            {"cd3": [0.01] * 2, "cd4": [0.01, 0.04], "cd8": [0.01] * 2},
+            [("parts_exceed_whole", "warning", (3,))],
+        ),
         (
             {"lymphocytes": [1.0, 1.0], "cd3": [0.9, 0.7], "cd19": [0.2, 0.2], "nk": [0.2, 0.1]},
             [("parts_exceed_whole", "warning", (2,))],

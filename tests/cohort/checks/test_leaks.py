@@ -118,3 +118,11 @@ def test_the_traps_of_the_selected_table(data_file):
     at_diagnosis = leak_findings(table.cells.drop(columns="efs_event"), event, "diagnosis")
     later = {"mrd_d29_pct", "mrd_d8_pct", "bm_blasts_d8_pct", "bm_blasts_d29_pct"}
     assert later <= {f.columns[0] for f in at_diagnosis if f.level == "warning"}
+
+
+def test_levels_that_are_dates_are_not_quoted():
+    table = pd.DataFrame({"visit": ["2019-02-01"] * 20 + ["2020-02-01"] * 20, "arm": ["a"] * 20 + ["b"] * 20})
+    found = [str(f) for f in leak_findings(table, [True] * 20 + [False] * 20) if f.code == "level_gives_outcome"]
+    assert len(found) == 2
+    assert any("'a'" in said for said in found)
+    assert not any("2019" in said for said in found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -64,6 +65,21 @@ PLANTS = [
     ("level_gives_outcome", "cns_status", None),
     ("known_later", "response", None),
     ("duplicate_patient", "patient_id", 103),
+    ("percent_or_fraction", "mrd", 37),
+    ("percent_or_fraction", "mrd", 84),
+    ("percent_or_fraction", "mrd", 85),
+    ("percent_or_fraction", "mrd_end_of_induction", None),
+    ("percent_or_fraction", "pb_blasts", None),
+    ("dates_out_of_order", "birth_date", 40),
+    ("dates_out_of_order", "relapse_date", 54),
+    ("outcome_before_exposure", "hsct_date", 42),
+    ("outcome_before_exposure", "relapse_date", 46),
+    ("outcome_before_exposure", "response_date", 47),
+    ("date_in_future", "last_contact_date", 43),
+    ("date_without_event", "death_date", 44),
+    ("age_against_dates", "birth_date", 41),
+    ("time_against_dates", "os_time", 45),
+    ("time_against_dates", "efs_time", 46),
 ]
 
 
@@ -98,6 +114,7 @@ def test_errors_come_first_and_nobody_is_named(broken):
     patients = {line.split(",")[0] for line in BROKEN.read_text(encoding="utf-8").splitlines()[1:]}
     centres = {line.split(",")[1] for line in BROKEN.read_text(encoding="utf-8").splitlines()[1:]}
     assert [name for name in patients | centres if name in text] == []
+    assert re.search(r"\d{4}-\d\d-\d\d", text) is None, "dates identify"
 
 
 @pytest.mark.parametrize("outcome", [None, "non_response", "icans", "efs"])
