@@ -1,7 +1,8 @@
 """Retrain the bundles that ship in ``models/*/bundle``: the same command gives the same bytes.
 
-The three blinatumomab models come from the embedded synthetic cohort. ``induction_efs`` needs the real cohort
-``target_aall0232/aall0232.csv`` under ``$RISKML_DATA`` or ``../shared/data``; without it that bundle is left as it is.
+Three blinatumomab models come from the embedded synthetic cohort, two from the counts of one paper. ``induction_efs``
+needs the real cohort ``target_aall0232/aall0232.csv`` under ``$RISKML_DATA`` or ``../shared/data``; without it that
+bundle is left as it is.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from riskml.resources import folder
 from riskml.training.train import train
 
 SYNTHETIC = folder("features") / "synthetic" / "cohort.csv"
+PUBLISHED = {f"{name}_published": folder("features") / "published" / f"{name}.toml" for name in ("non_response", "efs")}
 REAL = Path(os.environ.get("RISKML_DATA", "../shared/data")) / "target_aall0232" / "aall0232.csv"
 
 
@@ -30,6 +32,8 @@ def main() -> int:
     """Rebuild everything that can be rebuilt here."""
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else folder("models")
     rebuild(target, ("non_response", "icans", "efs"), SYNTHETIC)
+    for name, counts in PUBLISHED.items():
+        rebuild(target, (name,), counts)
     if REAL.is_file():
         rebuild(target, ("induction_efs",), REAL)
     else:

@@ -9,9 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
 Riskml = Callable[..., "subprocess.CompletedProcess[str]"]
+
+# The same examples everywhere, so that a red run can be repeated; `make test PYTEST_ARGS=--hypothesis-profile=explore`
+# looks for new ones.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("explore", derandomize=False, deadline=None)
+settings.load_profile("same")
 
 
 @pytest.fixture(scope="session")

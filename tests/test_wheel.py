@@ -18,6 +18,7 @@ from tests.repository import ROOT, repository_files
 pytestmark = pytest.mark.slow
 
 PATIENT = {"age": "6.4 a", "mrd": "0.52 %"}
+BUNDLE_FILES = ("manifest.json", "model.json", "golden.json", "CARD.md")
 WHERE_IS = "from riskml.resources import folder; print(folder({name!r}))"
 
 
@@ -66,12 +67,13 @@ def test_the_wheel_holds_the_two_data_folders_and_the_licence(wheel):
     )
 
 
-def test_the_wheel_holds_a_bundle_beside_every_recipe(wheel):
+def test_the_wheel_holds_every_recipe_and_the_whole_of_every_bundle(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    homes = {name.rpartition("/")[0] for name in names if re.fullmatch(r"riskml/_data/models/[^/]+/recipe\.toml", name)}
-    assert "riskml/_data/models/non_response" in homes
-    assert {f"{home}/bundle/{file}" for home in homes for file in ("manifest.json", "model.json")} <= names
+    recipes = {match[1] for name in names if (match := re.fullmatch(r"riskml/_data/models/([^/]+)/recipe\.toml", name))}
+    bundles = {match[1] for name in names if (match := re.match(r"riskml/_data/models/([^/]+)/bundle/", name))}
+    assert {"non_response", "icans", "efs", "induction_efs"} <= bundles < recipes
+    assert {f"riskml/_data/models/{name}/bundle/{file}" for name in bundles for file in BUNDLE_FILES} <= names
 
 
 @pytest.mark.parametrize("name", ["features", "models"])

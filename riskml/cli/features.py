@@ -35,16 +35,17 @@ def run(options: argparse.Namespace) -> int:
             )
         chosen = [found[0]]
     if options.json:
-        print(json.dumps([as_dict(v) for v in chosen], indent=2, allow_nan=False))
+        print(json.dumps([as_dict(v, dictionary) for v in chosen], indent=2, allow_nan=False))
     elif options.name is None:
         print("\n".join(_table(dictionary)))
     else:
-        print("\n".join(_entry(chosen[0])))
+        print("\n".join(_entry(chosen[0], dictionary)))
     return 0
 
 
-def as_dict(variable: Variable) -> dict[str, Any]:
+def as_dict(variable: Variable, dictionary: Dictionary) -> dict[str, Any]:
     """One entry as plain data; unbounded ranges are None."""
+    made = dictionary.definitions.get(variable.name)
     return {
         "name": variable.name,
         "label": variable.label,
@@ -64,6 +65,7 @@ def as_dict(variable: Variable) -> dict[str, Any]:
         "companions": list(variable.companions),
         "resolution": variable.resolution,
         "codes": [code.to_fields() for code in variable.codes],
+        "made_of": None if made is None else {"op": made.op, "inputs": list(made.inputs)},
         "why": variable.why,
     }
 
@@ -80,9 +82,12 @@ def _table(dictionary: Dictionary) -> Iterator[str]:
         yield f"{v.name:<24} {kind:<10} {unit:<8} {v.known:<18} {v.label}"
 
 
-def _entry(v: Variable) -> Iterator[str]:
+def _entry(v: Variable, dictionary: Dictionary) -> Iterator[str]:
     yield f"{v.name}: {v.label} ({'lesion' if v.lesion else v.kind}, known from {v.known.replace('_', ' ')})"
     yield f"  why: {v.why}"
+    made = dictionary.definitions.get(v.name)
+    if made is not None:
+        yield f"  made where it is not given: {made.op.replace('_', ' ')} of {', '.join(made.inputs)}"
     if v.kind == "number":
         yield from _number_lines(v)
     if v.family:
@@ -108,8 +113,9 @@ def _number_lines(v: Variable) -> Iterator[str]:
     yield f"  unit: {v.quantity.canonical}; accepted: {', '.join(v.quantity.spellings)}"
     if v.denominator:
         yield f"  out of: {v.denominator}"
-    yield f"  refused outside {show(v.hard[0])} to {show(v.hard[1])}"
-    yield f"  unusual outside {show(v.soft[0])} to {show(v.soft[1])}"
+    for word, (low, high) in (("refused", v.hard), ("unusual", v.soft)):
+        if math.isfinite(high - low):
+            yield f"  {word} outside {show(low)} to {show(high)}"
     if v.left_censored:
         coarsest = f", at most {show(v.resolution / 2)}" if v.resolution else ""
         limit = show(v.limit_of_detection) if v.limit_of_detection else f"half the last digit given{coarsest}"

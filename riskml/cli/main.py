@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "demo": "the whole main job on the embedded synthetic cohort",
     "check": "read and validate a cohort file; every fault at once",
+    "plan": "patients and events a model needs, and what these support",
     "train": "evaluate honestly, train, and write bundles with a report",
     "predict": "one patient's estimate, with interval and explanation",
     "score": "estimates for every course of a cohort",
@@ -57,7 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RiskmlError as error:
         return _end(error.exit_code, str(error))
     except KeyboardInterrupt:
-        return _end(_INTERRUPTED, "interrupted; results written before are whole")
+        return _end(
+            _INTERRUPTED, "interrupted; results written before are whole, and a training goes on when it is repeated"
+        )
     except BrokenPipeError:  # the reader, such as `| head`, has gone
         _drop(sys.stdout)
         return _CLOSED_PIPE

@@ -66,7 +66,8 @@ def _estimate_lines(p: Prediction) -> Iterator[str]:
         if p.on_value is not None:
             yield f"  average of the training cohort's prototypes: {percent(p.on_value.base[0])}"
         return
-    yield f"Estimated to be event-free ({100 * p.level:.0f} % interval; each # is 5 in 100):"
+    what = "Estimated to be event-free" if p.kind == "survival" else "Estimated risk by then"
+    yield f"{what} ({100 * p.level:.0f} % interval; each # is 5 in 100):"
     for k, time in enumerate(p.times):
         bar = "#" * round(20 * p.value[k])
         middle, low, high = digits(p.value[k]), digits(p.low[k]), digits(p.high[k])

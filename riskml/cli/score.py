@@ -25,13 +25,17 @@ def add_parser(commands: Any, summary: str) -> None:
 def run(options: argparse.Namespace) -> int:
     """Score and write."""
     from riskml.cohort.cohort import read_cohort
+    from riskml.cohort.derive import with_inputs
     from riskml.cohort.safe_csv import disarm
     from riskml.runtime.bundle import open_bundle
     from riskml.runtime.files import write_whole
 
     bundle = open_bundle(options.bundle)
     check_times(options.at, bundle.model.kind)
-    cohort = read_cohort(options.cohort, options.columns, **reading(options))
+    read = read_cohort(options.cohort, options.columns, **reading(options))
+    cohort = with_inputs(read, bundle.model.inputs, bundle.dictionary)
+    for note in cohort.notes[len(read.notes) :]:
+        print(note.message, file=sys.stderr)
     absent = [name for name in bundle.model.inputs if name not in cohort.frame]
     if absent:
         print(f"not columns of the cohort, so averaged over: {', '.join(absent)}", file=sys.stderr)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from riskml.training.recipe import Recipe
 
 
+UNFINISHED = ".unfinished"
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One recipe with the cohort as its column map reads it."""
@@ -32,17 +35,29 @@ def say(message: str) -> None:
 def plan_jobs(
     path: str, models: Sequence[str], columns: str | None, *, sheet: str | None = None, encoding: str | None = None
 ) -> list[Job]:
-    """Load every recipe and the cohort before anything is trained, so that a mistake costs seconds.
+    """`read_jobs`, and see that each can be trained before any is, so that a mistake costs seconds."""
+    from riskml.training.fit import training_set
+
+    jobs = read_jobs(path, models, columns, sheet=sheet, encoding=encoding)
+    for job in jobs:
+        training_set(job.recipe, job.cohort)
+    return jobs
+
+
+def read_jobs(
+    path: str, models: Sequence[str], columns: str | None, *, sheet: str | None = None, encoding: str | None = None
+) -> list[Job]:
+    """Load every recipe, and the cohort as each reads it.
 
     Without ``--columns`` a recipe's shipped map is used where the file has all the columns it maps and not the
-    dictionary's own names.
+    dictionary's own names. A .toml file holds published counts (see ``riskml.cohort.published``).
     """
     from riskml.cohort.cohort import cohort_from_table
     from riskml.cohort.column_map import ColumnMap
+    from riskml.cohort.published import read_published
     from riskml.cohort.read_table import read_table
     from riskml.errors import UsageError
     from riskml.runtime.dictionary import load_dictionary
-    from riskml.training.fit import training_set
     from riskml.training.recipe import load_recipe
 
     dictionary = load_dictionary()
@@ -50,6 +65,11 @@ def plan_jobs(
     names = [recipe.name for recipe in recipes]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(f"two recipes are called {', '.join(twice)}: one would overwrite the other")
+    if path.endswith(".toml"):
+        if columns:
+            raise UsageError("published counts go by the dictionary's own names: leave --columns out")
+        counts = read_published(path, dictionary)
+        return [Job(recipe, counts) for recipe in recipes]
     given = ColumnMap.load(columns, dictionary) if columns else None
     table = read_table(path, sheet=sheet, encoding=encoding)
     jobs = []
@@ -58,33 +78,58 @@ def plan_jobs(
         chosen = given or next((m for m in maps if m.matches(table.columns)), None)
         if chosen is not None and given is None:
             say(f"{recipe.name}: reading the file with the shipped column map ({chosen.source})")
-        job = Job(recipe, cohort_from_table(table, chosen, dictionary))
-        training_set(recipe, job.cohort)
-        jobs.append(job)
+        jobs.append(Job(recipe, cohort_from_table(table, chosen, dictionary)))
     return jobs
 
 
 def run_jobs(
     jobs: Sequence[Job], out: Path, *, workers: int, seed: int, evaluate: bool = True, command: str = ""
 ) -> list[Bundle]:
-    """Train each job into ``out/<name>/`` and write ``out/report.html``; prints one line a model."""
+    """Train each job into ``out/<name>/`` and write ``out/report.html``; prints one line a model.
+
+    What is finished is kept in ``out/.unfinished/`` until all is, so that an interrupted run goes on where it was.
+    """
     from joblib import parallel_config
 
+    from riskml.cli.progress import progress_on
     from riskml.reporting.report import CohortSummary, write_report
     from riskml.runtime.files import write_whole
+    from riskml.training.fit import training_set
+    from riskml.training.foreign import Foreign, train_foreign
+    from riskml.training.learners.outside import is_outside
+    from riskml.training.tasks import store_for
     from riskml.training.train import train
 
-    _prepare(out, [job.recipe.name for job in jobs])
+    _prepare(out, jobs)
+    # They stay until all models are whole: a run that is repeated then goes through the first ones in no time.
+    rows = [training_set(job.recipe, job.cohort) for job in jobs]
+    stores = [store_for(out / UNFINISHED, job.recipe, own, seed) for job, own in zip(jobs, rows, strict=True)]
     bundles = []
-    for job in jobs:
+    for job, store in zip(jobs, stores, strict=True):
         # Ctrl-C reaches the workers, too; only the main process is to say something about it.
-        with parallel_config(backend="loky", initializer=signal, initargs=(SIGINT, SIG_IGN)):
-            bundle = train(
-                job.recipe, job.cohort, evaluation=None if evaluate else False, seed=seed, jobs=workers, progress=say
+        with (
+            parallel_config(backend="loky", initializer=signal, initargs=(SIGINT, SIG_IGN)),
+            progress_on(sys.stderr, say) as progress,
+        ):
+            outside = is_outside(job.recipe.learner)
+            result = (train_foreign if outside else train)(
+                job.recipe,
+                job.cohort,
+                evaluation=None if evaluate else False,
+                seed=seed,
+                jobs=workers,
+                progress=progress,
+                store=store,
             )
         home = out / job.recipe.name
         home.mkdir(parents=True, exist_ok=True)
-        bundle.save(home / "bundle")
+        if isinstance(result, Foreign):
+            bundle = result.shown
+            for name, content in result.files.items():
+                write_whole(home / name, content)
+        else:
+            bundle = result
+            bundle.save(home / "bundle")
         if bundle.manifest["evaluation"] is not None:
             write_whole(home / "evaluation.json", json.dumps(bundle.manifest["evaluation"], indent=1) + "\n")
         bundles.append(bundle)
@@ -92,18 +137,26 @@ def run_jobs(
         out / "report.html", cohort=CohortSummary.of(jobs[0].cohort), bundles=bundles, command=command
     )
     say(f"report: {report}")
+    for store in stores:
+        store.remove()
     return bundles
 
 
-def _prepare(out: Path, names: Sequence[str]) -> None:
+def _prepare(out: Path, jobs: Sequence[Job]) -> None:
     """Make the folders now: that they cannot be written should not come out after minutes of training."""
     from riskml.errors import UsageError
-    from riskml.runtime.bundle import check_place
+    from riskml.runtime.bundle import ESTIMATOR, check_place
+    from riskml.training.learners.outside import is_outside
 
     try:
-        for name in names:
-            (out / name).mkdir(parents=True, exist_ok=True)
-            check_place(out / name / "bundle")
+        for job in jobs:
+            home = out / job.recipe.name
+            home.mkdir(parents=True, exist_ok=True)
+            check_place(home / "bundle")
+            # Whoever then asks the folder for a prediction must not get it from the model of another day.
+            other = home / ("bundle" if is_outside(job.recipe.learner) else ESTIMATOR)
+            if other.exists():
+                raise UsageError(f"{other} is of an earlier training: take it away, or choose another place")
     except OSError as error:
         raise UsageError(f"cannot write into {str(out)!r}: {error.strerror}") from None
 

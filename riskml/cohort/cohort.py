@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from riskml.cohort.genetics import lesions_from_text
 from riskml.cohort.method_limits import limits_by_method
 from riskml.cohort.raw_table import RawTable
 from riskml.cohort.read_table import read_table
+from riskml.cohort.written import Written
 from riskml.errors import DataError, Fault
 from riskml.runtime.dictionary import Dictionary, load_dictionary
 from riskml.runtime.parsing import Note
@@ -29,9 +30,9 @@ class Cohort:
     ----------
     frame : DataFrame of shape (n_courses, n_variables)
         One row a course, numbered from 0; columns are names of the dictionary in the order of the file, then the
-        constants of the column map. Numbers are float64 in the canonical unit, tri-states 1.0 / 0.0 / NaN, categories
-        and identifiers are text or None (dtype object). Text about genetics is not kept: the lesions read from it are
-        columns behind the others, where the file has none of their own.
+        constants of the column map. Numbers are float64 in the canonical unit, tri-states 1.0 / 0.0 / NaN, dates
+        datetime64[s], categories and identifiers text or None (dtype object). Text about genetics is not kept: the
+        lesions read from it are columns behind the others, where the file has none of their own.
     below : bool DataFrame of shape (n_courses, n_left_censored)
         True where the true value lies under a limit; ``frame`` then holds limit / sqrt(2), or the value measured under
         the detection limit (see ``riskml.runtime.parsing.Reading``).
@@ -45,6 +46,10 @@ class Cohort:
         What a reader of results should know about the file, one note for each column and reason.
     map_source : str
         What the column map says it is for; empty where none was used.
+    written : mapping of str to Written
+        Of each column of fractions, how its numbers stood in the file.
+    published : str
+        What must be said of everything made from it, where the rows are counts of a paper; empty for patients' records.
     """
 
     frame: pd.DataFrame
@@ -55,6 +60,9 @@ class Cohort:
     sha256: str
     notes: tuple[Note, ...] = ()
     map_source: str = ""
+    written: Mapping[str, Written] = field(default_factory=dict)
+    published: str = ""
+    _patient: list[npt.NDArray[np.intp]] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def n_courses(self) -> int:
@@ -69,9 +77,14 @@ class Cohort:
     @property
     def patient(self) -> npt.NDArray[np.intp]:
         """Code of each row's patient, shape (n_courses,): 0, 1, ... in the order in which patients appear."""
-        if "patient_id" not in self.frame:
-            return np.arange(self.n_courses, dtype=np.intp)
-        return np.asarray(pd.factorize(self.frame["patient_id"])[0], dtype=np.intp)
+        if not self._patient:  # asked for by nearly everybody, and a second for a million rows
+            if "patient_id" in self.frame:
+                codes = np.asarray(pd.factorize(self.frame["patient_id"])[0], dtype=np.intp)
+            else:
+                codes = np.arange(self.n_courses, dtype=np.intp)
+            codes.flags.writeable = False
+            self._patient.append(codes)
+        return self._patient[0]
 
     @property
     def first_courses(self) -> npt.NDArray[np.bool_]:
@@ -90,12 +103,16 @@ class Cohort:
 
     def patients(self) -> Cohort:
         """The patient table: each patient's first course, rows numbered anew from 0."""
-        first = self.first_courses
+        return self.some(np.flatnonzero(self.first_courses))
+
+    def some(self, rows: npt.NDArray[np.intp]) -> Cohort:
+        """The cohort with the rows at these positions only, numbered anew from 0."""
         return replace(
             self,
-            frame=self.frame[first].reset_index(drop=True),
-            below=self.below[first].reset_index(drop=True),
-            row_numbers=self.row_numbers[first],
+            frame=self.frame.iloc[rows].reset_index(drop=True),
+            below=self.below.iloc[rows].reset_index(drop=True),
+            row_numbers=self.row_numbers[rows],
+            written={name: written.take(rows) for name, written in self.written.items()},
         )
 
     def describe(self) -> tuple[str, ...]:
@@ -105,6 +122,8 @@ class Cohort:
         lines = [f"{self.name} (sha256 {self.sha256[:12]}): {size}"]
         if self.synthetic:
             lines.append("SYNTHETIC: some or all rows are simulated; nothing here is evidence about patients")
+        if self.published:
+            lines.append(f"PUBLISHED COUNTS: {self.published}")
         width = max(map(len, self.frame.columns))
         for column in self.frame.columns:
             line = f"  {column:<{width}}  missing {self.frame[column].isna().mean():6.1%}"
@@ -185,6 +204,7 @@ def cohort_from_table(
         sha256=table.sha256,
         notes=(*notes, *_cohort_notes(frame)),
         map_source=columns.source,
+        written={column.variable.name: column.written for column in parsed if column.written is not None},
     )
 
 

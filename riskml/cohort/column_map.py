@@ -7,6 +7,7 @@
     mrd_d29_pct = { name = "mrd_end_of_induction", unit = "%" }
     kmt2a_mll = "kmt2a_r"
     first_event = { name = "efs_event", codes = { "Relapse" = "relapse", "Censored" = "none" } }
+    born = { name = "birth_date", date_order = "dmy" }
     [constants]           # one value for every row
     data_origin = "real"
     [ignore]              # named on purpose: nothing is dropped silently
@@ -23,11 +24,13 @@ from pathlib import Path
 from typing import Any
 
 from riskml.errors import DataError, Fault, UsageError, printable
+from riskml.runtime.dates import ORDERS
 from riskml.runtime.dictionary import Dictionary, load_dictionary
 from riskml.runtime.parsing import CellError
 
 _TABLES = {"source": str, "columns": dict, "constants": dict, "ignore": dict}
-_ENTRY_KEYS = {"name", "unit", "codes"}
+_ENTRY_KEYS = {"name", "unit", "codes", "date_order"}
+_TEXT_KEYS = ("unit", "date_order")
 _SCALAR = (str, int, float, bool)
 
 
@@ -43,11 +46,14 @@ class MappedColumn:
         Unit of the column, where the variable has one.
     codes : mapping of str to str, int, float or bool
         Cell text (compared without case and outer blanks) -> value the dictionary can read.
+    date_order : str or None
+        "dmy", "mdy" or "ymd": the order of dates in figures.
     """
 
     name: str
     unit: str | None = None
     codes: Mapping[str, str | float] = field(default_factory=dict)
+    date_order: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +166,11 @@ def _shape_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
         if isinstance(entry, str):
             continue
         names_ok = isinstance(entry, dict) and isinstance(entry.get("name"), str) and not set(entry) - _ENTRY_KEYS
-        if not (names_ok and isinstance(entry.get("unit", ""), str) and _scalars(entry.get("codes", {}))):
+        texts_ok = names_ok and all(isinstance(entry.get(key, ""), str) for key in _TEXT_KEYS)
+        if not (texts_ok and _scalars(entry.get("codes", {}))):
             remedy = 'write a name, or { name = "...", unit = "...", codes = { "written" = "meant" } }'
-            yield Fault(None, column, "must be a variable's name or a table of name, unit and codes", None, remedy)
+            rule = "must be a variable's name or a table of name, unit (or date_order) and codes"
+            yield Fault(None, column, rule, None, remedy)
     if not _scalars(_table(raw, "constants")):
         yield Fault(None, None, "constants must be texts or numbers", None, "write one value for each variable")
     ignore = _table(raw, "ignore")
@@ -184,21 +192,29 @@ def _entry(entry: str | Mapping[str, Any]) -> MappedColumn:
     if isinstance(entry, str):
         return MappedColumn(entry)
     codes = {code.strip().casefold(): value for code, value in entry.get("codes", {}).items()}
-    return MappedColumn(entry["name"], entry.get("unit"), codes)
+    return MappedColumn(entry["name"], entry.get("unit"), codes, entry.get("date_order"))
 
 
 def _entry_faults(column: str, mapped: MappedColumn, dictionary: Dictionary) -> Iterator[Fault]:
     if mapped.name not in dictionary.variables:
         yield _unknown(column, mapped.name, dictionary)
         return
-    quantity = dictionary[mapped.name].quantity
+    dates, quantity = dictionary[mapped.name].kind == "date", dictionary[mapped.name].quantity
+    if mapped.date_order is not None and (not dates or mapped.date_order not in ORDERS):
+        rule = f"date_order must be one of {', '.join(ORDERS)}" if dates else f"{mapped.name} is no date"
+        yield Fault(None, column, rule, mapped.date_order, "correct or remove date_order")
+        return
+    if dates and mapped.unit is not None:
+        yield Fault(None, column, f"{mapped.name} has no unit", mapped.unit, 'write date_order = "dmy" for its order')
+        return
     if mapped.unit is not None and quantity.factor(mapped.unit) is None:
         known = ", ".join(quantity.spellings) if quantity.display else ""
         remedy = f"write one of {known}" if known else "remove it: this variable has no unit"
         yield Fault(None, column, f"the unit of {mapped.name} must be known", mapped.unit, remedy)
         return
     for code, value in mapped.codes.items():
-        yield from _readable(dictionary, mapped.name, value, f"{column}: code '{code}'", mapped.unit)
+        how = mapped.date_order or mapped.unit
+        yield from _readable(dictionary, mapped.name, value, f"{column}: code '{code}'", how)
 
 
 def _readable(

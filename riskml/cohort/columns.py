@@ -14,6 +14,7 @@ from riskml.cohort.column_map import ColumnMap
 from riskml.cohort.number_marks import Marks, settle
 from riskml.cohort.plain_cells import plain_identifiers, plain_numbers
 from riskml.cohort.raw_table import RawTable
+from riskml.cohort.written import Written, as_written
 from riskml.errors import Fault, printable
 from riskml.runtime.dictionary import Dictionary, Variable
 from riskml.runtime.parsing import CellError, Note, Reading
@@ -25,7 +26,7 @@ _MEASURED = frozenset({"number", "integer"})
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Which column of the file a variable comes from, and how it is written there."""
+    """Which column of the file a variable comes from, and how it is written there; of dates, ``unit`` is the order."""
 
     header: str
     variable: Variable
@@ -35,13 +36,14 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A parsed column."""
+    """A parsed column; ``written`` is kept of fractions."""
 
     variable: Variable
     series: pd.Series
     below: npt.NDArray[np.bool_]
     faults: tuple[Fault, ...] = ()
     notes: tuple[Note, ...] = ()
+    written: Written | None = None
 
 
 def find_sources(header: Sequence[str], columns: ColumnMap, dictionary: Dictionary) -> tuple[list[Source], list[Fault]]:
@@ -52,7 +54,7 @@ def find_sources(header: Sequence[str], columns: ColumnMap, dictionary: Dictiona
     for name in header:
         mapped = columns.columns.get(name)
         if mapped is not None:
-            source = Source(name, dictionary[mapped.name], mapped.unit, mapped.codes)
+            source = Source(name, dictionary[mapped.name], mapped.date_order or mapped.unit, mapped.codes)
         elif (hit := dictionary.find(name)) is not None:
             source = Source(name, *hit)
         elif name in columns.ignored:
@@ -117,11 +119,30 @@ def parse_column(table: RawTable, source: Source, dictionary: Dictionary) -> Col
         counts[representative] = counts[plain].sum()  # it speaks for all of them
     return Column(
         variable=variable,
-        series=pd.Series(values[index], dtype=values.dtype),
+        series=_column(_typed(variable, values)[index]),
         below=below[index],
         faults=tuple(_cell_faults(source, index, refused, table.row_numbers)) if refused else (),
         notes=(*_comma_note(source, marks, texts, counts), *_column_notes(source, counts, noted)),
+        written=_written(texts, source, marks).take(index) if _is_fraction(source) else None,
     )
+
+
+def _is_fraction(source: Source) -> bool:
+    return source.variable.kind == "number" and source.variable.quantity.name == "fraction" and not source.codes
+
+
+def _written(texts: Sequence[str], source: Source, marks: Marks) -> Written:
+    meant = [marks.meant.get(text, text) for text in texts] if marks.meant else texts
+    return as_written(meant, source.variable, source.unit)
+
+
+def _column(values: npt.NDArray[Any]) -> pd.Series:
+    return pd.Series(values, dtype=values.dtype)
+
+
+def _typed(variable: Variable, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Dates as days the checks can subtract; everything else as it is."""
+    return values.astype("datetime64[s]") if variable.kind == "date" else values
 
 
 def _plain(
@@ -155,7 +176,7 @@ def _series(variable: Variable, readings: Sequence[Reading], index: npt.NDArray[
         return pd.Series(np.array(values, dtype=np.float64)[index])
     texts = np.empty(len(values), dtype=object)
     texts[:] = values
-    return pd.Series(texts[index], dtype=object)
+    return _column(_typed(variable, texts)[index])
 
 
 def constant_column(dictionary: Dictionary, name: str, value: str | float, n_rows: int) -> Column:

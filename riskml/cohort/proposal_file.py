@@ -54,11 +54,13 @@ def _lines(proposals: Sequence[Proposal], name: str) -> Iterator[str]:
 
 def _line(column: str, option: Option) -> str:
     """One entry of [columns]; the short form where only the name is needed."""
-    if option.unit is None and not option.codes:
+    if option.unit is None and option.date_order is None and not option.codes:
         return f"{_quoted(column)} = {_quoted(option.variable)}"
     parts = [f"name = {_quoted(option.variable)}"]
     if option.unit is not None:
         parts.append(f"unit = {_quoted(option.unit)}")
+    if option.date_order is not None:
+        parts.append(f"date_order = {_quoted(option.date_order)}")
     if option.codes:
         codes = ", ".join(f"{_quoted(code)} = {_quoted(meant)}" for code, meant in option.codes.items())
         parts.append(f"codes = {{ {codes} }}")

@@ -24,6 +24,7 @@ class Option(Record):
     variable: str
     unit: str | None = None
     codes: Mapping[str, str] = {}
+    date_order: str | None = None
 
 
 class Proposal(Record):
@@ -112,6 +113,8 @@ def _named(
         ticked = {"1": "present"}
         boxes = tuple(Option(variable, None, {**ticked, "0": unticked}) for unticked in ("unknown", "absent"))
         return Proposal(header, boxes, guess.evidence, question)
+    if guess.variable.kind == "date":
+        return _dated(header, texts, guess, dictionary)
     codes = _codes(guess.variable, field, dictionary, texts)
     values = [codes.get(text, text) for text in texts]
     unit = UnitGuess((guess.unit,)) if guess.unit else guess_unit(values, guess.variable)
@@ -128,6 +131,23 @@ def _named(
     if guess.strength == LIKE:
         options += [Option(other.variable.name, other.unit) for other in guesses[1:]]
     return Proposal(header, tuple(options), evidence, question)
+
+
+def _dated(header: str, texts: Sequence[str], guess: NameGuess, dictionary: Dictionary) -> Proposal:
+    """The proposal for a column of dates: the order of their figures is found where only one reads them all."""
+    name = guess.variable.name
+    reads = [how for how in (None, "dmy", "mdy") if readable(texts, guess.variable, dictionary, how) >= _READABLE]
+    orders = (None,) if not texts or None in reads else tuple(reads)
+    question, evidence = "", guess.evidence
+    if not orders:
+        question = "these are no dates that can be read: write them as YYYY-MM-DD, or ignore the column"
+    elif len(orders) > 1:
+        question = "ambiguous: is the day first, or the month?"
+    elif orders[0] is not None:
+        evidence += f"; only as {orders[0]} can its dates be read"
+    if guess.strength == LIKE:
+        question = f"is it {guess.variable.label}? {question}".strip()
+    return Proposal(header, tuple(Option(name, None, {}, order) for order in orders or (None,)), evidence, question)
 
 
 def _codes(variable: Variable, field: Field | None, dictionary: Dictionary, texts: Sequence[str]) -> dict[str, str]:
@@ -155,7 +175,7 @@ def _special(
     if field is not None and field.record:
         return Proposal(header, (Option("patient_id"),), "REDCap's record identifier")
     if are_dates(texts):
-        return Proposal(header, (), "dates; riskml works with times since the first dose")
+        return Proposal(header, (), "dates of no event the dictionary knows")
     words = (_ID_WORDS | _PATIENT_WORDS) & set(fold_name(header).split("_"))
     if words and are_identifiers(texts, filled) and "patient_id" in dictionary.variables:
         sure = bool(words & _PATIENT_WORDS)

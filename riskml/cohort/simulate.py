@@ -283,12 +283,15 @@ def draw_toxicity(courses: Columns, streams: Streams, truth: Truth, *, fixed_tot
     crs = events(by_status(settings["crs"]), streams("crs"), groups)
     crs_severe = events(crs * by_status(settings["crs_severe_if_any"]), streams("crs severe"), groups)
     higher = {name: streams(f"{name} grade").integers(0, 2, size) for name in ("icans", "crs")}
-    days = np.array([int(key) for key in settings["infusion_days"]])
+    lengths = np.array([int(key) for key in settings["infusion_days"]])
+    days = lengths[quota(settings["infusion_days"], size, streams("infusion"))]
+    # Nobody is infused after death or last contact; a day less, since times are written to a tenth of a month.
+    lived = courses["os_time"] * DAYS_PER_MONTH - (courses["cycle_index"] - 1) * truth.settings["courses"]["days_apart"]
     return {
         "icans_probability": probability,
         "icans_grade": icans * (1 + 2 * severe + higher["icans"]),
         "crs_grade": crs * (1 + 2 * crs_severe + higher["crs"]),
-        "delivered_infusion_days": days[quota(settings["infusion_days"], size, streams("infusion"))],
+        "delivered_infusion_days": np.minimum(days, np.maximum(np.floor(lived - 1), 1).astype(days.dtype)),
         "mrd_method": np.full(size, "flow", dtype=object),
     }
 

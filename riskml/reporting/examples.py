@@ -10,10 +10,12 @@ from markupsafe import Markup
 
 from riskml.reporting import figures, words
 from riskml.runtime.bundle import Bundle
-from riskml.runtime.model import Feature
-from riskml.runtime.predict import Prediction, known_values, read_inputs
+from riskml.runtime.model import Feature, PortableModel
+from riskml.runtime.predict import Prediction, known_values, patient_readings
+from riskml.runtime.responses import Calibrated
 from riskml.runtime.score import value
 from riskml.runtime.shares import frequency, percent
+from riskml.runtime.time_responses import Baseline, Curve
 
 EXAMPLES = 2
 
@@ -34,7 +36,7 @@ def drawn(svg: str) -> Markup:
 
 
 def _known(bundle: Bundle, entry: Mapping[str, Any]) -> dict[str, Any]:
-    return known_values(bundle, read_inputs(bundle.dictionary, entry["patient"]))
+    return known_values(bundle, patient_readings(bundle, entry["patient"]))
 
 
 def _complete(bundle: Bundle, entry: Mapping[str, Any]) -> bool:
@@ -52,9 +54,9 @@ def _chosen(bundle: Bundle) -> list[Mapping[str, Any]]:
 def by_hand(bundle: Bundle) -> dict[str, Any] | None:
     """The first complete golden patient, computed the way a reader could with a pocket calculator."""
     whole = next((entry for entry in bundle.golden if _complete(bundle, entry)), None)
-    if whole is None or len(bundle.model.members) > 1:
-        return None
-    member, readings = bundle.model.members[0], read_inputs(bundle.dictionary, whole["patient"])
+    if whole is None or len(bundle.model.members) > 1 or not bundle.model.is_linear:
+        return None  # no pocket calculator walks a hundred trees
+    member, readings = bundle.model.members[0], patient_readings(bundle, whole["patient"])
     known, rows, total = _known(bundle, whole), [], member.linear.intercept
     for feature, coefficient in zip(bundle.model.features, member.linear.coefficients, strict=True):
         x = sum(feature.component(known[name]) for name in feature.inputs)
@@ -94,6 +96,14 @@ def _horizon(bundle: Bundle) -> float:
     return float(judged if judged in horizons else horizons[-1])
 
 
+def _months(model: PortableModel) -> list[float]:
+    """Where to draw S(t): the months on which the members keep it; thirty even steps where it is smooth."""
+    responses = [m.response.response if isinstance(m.response, Calibrated) else m.response for m in model.members]
+    kept = [response.times for response in responses if isinstance(response, (Baseline, Curve))]
+    steps = {time for times in kept for time in times if time <= model.horizon}
+    return sorted(steps) if len(kept) == len(responses) else [model.horizon * k / 30 for k in range(31)]
+
+
 def _example(bundle: Bundle, key: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     """One invented patient's prediction."""
     p = bundle.predict(entry["patient"])
@@ -105,6 +115,7 @@ def _example(bundle: Bundle, key: str, entry: Mapping[str, Any]) -> dict[str, An
         "key": key,
         "inputs": shown,
         "survival": bool(p.times),
+        "chance_of": _event(p).capitalize(),
         "estimates": _estimates(p),
         "figures": list(_example_figures(bundle, key, entry, p, place)),
         "could_change": [[p.labels[c["input"]], _range(c, place)] for c in p.could_change],
@@ -138,7 +149,7 @@ def _example_figures(
     bundle: Bundle, key: str, entry: Mapping[str, Any], p: Prediction, place: int
 ) -> Iterator[tuple[Markup, str]]:
     assert p.on_value is not None, "predictions are explained unless told otherwise"
-    what = f"chance of being event-free at {p.times[place]:g} months" if p.times else "risk"
+    what = "risk" if not p.times else f"{_event(p)} {'at' if p.kind == 'survival' else 'by'} {p.times[place]:g} months"
     ordered = sorted(p.on_value.effects[place].items(), key=lambda item: (-abs(item[1]), item[0]))
     effects = [(f"{p.labels[name]}: {words.printed(p.shown[name])}", effect) for name, effect in ordered]
     ends = " to ".join(percent(share) for share in (p.on_value.base[place], p.value[place]))
@@ -155,12 +166,24 @@ def _example_figures(
         ),
     )
     if p.times:
-        steps = [time for member in bundle.model.members if member.baseline for time in member.baseline.times]
-        grid = sorted({*(time for time in steps if time <= bundle.model.horizon), *p.times})
+        grid = sorted({*_months(bundle.model), *p.times})
         curve = bundle.predict(entry["patient"], at=grid, explain=False)
         average = bundle.predict({}, at=grid, explain=False)
-        title = f"Estimated event-free survival of this invented patient over {grid[-1]:g} months"
+        title = f"Estimated {_event(p)} of this invented patient over {grid[-1]:g} months"
         drawing = figures.survival_curve(
-            f"{key}-curve", grid, curve.value, curve.low, curve.high, average.value, marks=p.times, title=title
+            f"{key}-curve",
+            grid,
+            curve.value,
+            curve.low,
+            curve.high,
+            average.value,
+            marks=p.times,
+            title=title,
+            scale="event-free" if p.kind == "survival" else "had the event",
         )
-        yield drawn(drawing), f"Estimated survival without an event; the band is the {100 * p.level:.0f} % interval."
+        yield drawn(drawing), f"Estimated {_event(p)}; the band is the {100 * p.level:.0f} % interval."
+
+
+def _event(p: Prediction) -> str:
+    """What an estimate in time is the chance of."""
+    return "chance of being event-free" if p.kind == "survival" else "risk of the event"

@@ -195,6 +195,7 @@ def survival_curve(
     *,
     marks: Sequence[float],
     title: str,
+    scale: str = "event-free",
 ) -> str:
     """S(t) of one patient with its band, beside the average of the training cohort.
 
@@ -208,6 +209,8 @@ def survival_curve(
         Survival of the patient, its interval, and the average's.
     marks : sequence of float
         Members of ``times`` whose value is written at the curve.
+    scale : str
+        What the share is of.
     """
     with mpl.rc_context(_STYLE):
         figure, axes = _canvas(3.0)
@@ -222,7 +225,7 @@ def survival_curve(
             style = {"ha": "right" if mark == times[-1] else "center", "va": "top" if side < 0 else "bottom"}
             place = {"xytext": (0, 6 * side), "textcoords": "offset points"}
             axes.annotate(percent(level), (mark, level), weight="bold", **style, **place)
-        axes.set(xlim=(0, times[-1]), ylim=(0, 1.14), xlabel="months", ylabel="event-free")
+        axes.set(xlim=(0, times[-1]), ylim=(0, 1.14), xlabel="months", ylabel=scale)
         axes.set_xticks(_month_ticks(times[-1]))
         _percent_axis(axes.yaxis, 1.0)
         figure.legend(loc="outside upper left", frameon=False, ncols=1, fontsize=8, handlelength=2.4)

@@ -27,6 +27,7 @@ _TEMPLATES = Path(__file__).with_name("templates")
 _COMPARATORS = {
     "prevalence": "giving everybody the cohort's average",
     "Kaplan-Meier": "giving everybody the Kaplan-Meier estimate",
+    "Aalen-Johansen": "giving everybody the Aalen-Johansen estimate",
 }
 _NUMBER_AND_PERCENT = re.compile(r"(?<=\d) %")
 
@@ -149,7 +150,7 @@ def _summary(bundle: Bundle) -> dict[str, Any]:
         row += ["not evaluated"] * 3
         sentences = [f"{manifest['verdict'].capitalize()}."]
     else:
-        metrics, survival = evaluation["metrics"], evaluation["kind"] == "survival"
+        metrics, survival = evaluation["metrics"], evaluation["kind"] != "binary"
         rank, saved = ("c_index", "ipa") if survival else ("auc", "scaled_brier")
         comparator = evaluation["comparator"]["name"]
         sentences = [

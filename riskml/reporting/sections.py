@@ -14,7 +14,7 @@ from markupsafe import Markup
 from riskml.reporting import figures, words
 from riskml.reporting.examples import by_hand, drawn, examples, predictor_label
 from riskml.runtime.bundle import Bundle
-from riskml.runtime.card import metric_label
+from riskml.runtime.card import learner_text, metric_label, planning_text
 from riskml.runtime.score import quantile
 from riskml.runtime.shares import percent
 from riskml.runtime.small_cells import SMALLEST_CELL, count, counts_of_a_whole
@@ -94,6 +94,7 @@ def _facts(bundle: Bundle) -> list[tuple[str, str]]:
         ("Purpose", manifest["intended_use"]),
         ("For whom", "; ".join(meant) or "not limited beyond the outcome's definition"),
         ("Learned from", f"{learned_from(manifest)}."),
+        *(("Learner", text) for text in [learner_text(manifest["training"])] if text),
     ]
 
 
@@ -104,7 +105,8 @@ def _flow(bundle: Bundle) -> dict[str, Any]:
     rows += [(f"left out: {text}", number) for text, number in left_out if number != "0"]
     rows.append((f"{noun.capitalize()} the model learned from", count(training["n_rows"])))
     rows.append((f"{noun.capitalize()} with the event", count(training["n_events"])))
-    return {"rows": rows, "nobody": [text for text, number in left_out if number == "0"]}
+    notes = [words.reason(note, bundle.dictionary) for note in training.get("notes", ())]  # older bundles have none
+    return {"rows": rows, "nobody": [text for text, number in left_out if number == "0"], "notes": notes}
 
 
 def _predictors(bundle: Bundle) -> list[list[str]]:
@@ -122,13 +124,13 @@ def _predictors(bundle: Bundle) -> list[list[str]]:
 
 def _ratios(bundle: Bundle) -> list[list[str]]:
     """Predictor, who is compared, ratio, interval over the bootstrap refits, coefficient."""
-    (member, *others), tail = bundle.model.members, (1 - bundle.model.level) / 2
-    if others:  # ratios of an average of models do not exist
-        return []
-    rows = []
+    models = [bundle.model.members, *bundle.model.bootstrap]
+    if not (bundle.model.members and bundle.model.is_linear) or any(len(members) > 1 for members in models):
+        return []  # neither an average of models nor trees have ratios
+    member, tail, rows = bundle.model.members[0], (1 - bundle.model.level) / 2, []
     for place, feature in enumerate(bundle.model.features):
         compared, step = words.contrast(feature, bundle.dictionary)
-        draws = sorted(refit.linear.coefficients[place] for refit in bundle.model.bootstrap)
+        draws = sorted(draw[0].linear.coefficients[place] for draw in bundle.model.bootstrap)
         ends = [words.ratio(_exp(step * quantile(draws, p))) for p in (tail, 1 - tail)] if draws else []
         coefficient = member.linear.coefficients[place]
         own, shown = words.ratio(_exp(step * coefficient)), " to ".join(ends) or words.NOT_ESTIMABLE
@@ -208,17 +210,30 @@ def _figures(bundle: Bundle, key: str) -> Iterator[tuple[Markup, str]]:
             ),
         )
     shares = bundle.manifest["importance"]
+    if not shares:
+        return
     labels = [bundle.dictionary[item["input"]].label for item in shares]
-    scale = "mean absolute effect, " + ("log-odds" if bundle.model.kind == "binary" else "log-hazard")
+    scale, over = _importance_words(bundle)
     title = f"Importance of the inputs of “{label}”: {', '.join(labels)}, in falling order"
     effects = [item["mean_absolute_effect"] for item in shares]
     yield (
-        drawn(figures.importance(f"{key}-importance", labels, effects, scale=scale, title=title)),
-        (
-            f"How much each input moves the predictions for these {unit}s, on average. "
-            "An input that is rarely known is rarely important here."
+        drawn(
+            figures.importance(
+                f"{key}-importance", labels, effects, scale=f"mean absolute effect, {scale}", title=title
+            )
         ),
+        (f"How much each input moves the predictions, on average over {over}."),
     )
+
+
+def _importance_words(bundle: Bundle) -> tuple[str, str]:
+    """Scale of the importance, and over whom it is a mean; see `riskml.training.train.importance`."""
+    model = bundle.model
+    if model.is_linear:
+        over = f"these {unit_of(bundle.manifest)}s. An input that is rarely known is rarely important here"
+        return "log-odds" if model.kind == "binary" else "log-hazard", over
+    scale = "risk" if model.kind == "binary" else f"chance at {model.horizon:g} months"
+    return scale, "the averaged prototypes, of whom every input is known"
 
 
 def _limitations(bundle: Bundle) -> Iterator[str]:
@@ -229,6 +244,8 @@ def _limitations(bundle: Bundle) -> Iterator[str]:
     if not manifest["usable_signal"]:
         yield f"No usable signal: {manifest['verdict']}."
     yield words.events_per_predictor(training["n_events"], len(bundle.model.features))
+    if not manifest["planning"]["met"]:
+        yield planning_text(manifest["planning"])
     gaps = {n: s for n, s in training["missing_share"].items() if s > 0}
     if gaps:
         worst = sorted(gaps, key=lambda n: (-gaps[n], n))[:3]
@@ -236,13 +253,23 @@ def _limitations(bundle: Bundle) -> Iterator[str]:
         yield f"Inputs are missing, most often: {listed}. If there is a reason for it, averaging over them is biased."
     if training["n_file_rows"] > training["n_rows"]:
         yield "Rows were left out of the training data (see above): results hold for those who stayed in."
-    background, unit = manifest["background"], unit_of(manifest)
-    yield (
-        f"Missing inputs and explanations rest on {background['prototypes']} averaged prototypes of "
-        f"{background['smallest_group']} or more {unit}s. Their mean prediction is {100 * background['base']:.1f} %, "
-        f"that of the {unit}s themselves {100 * background['mean_prediction']:.1f} %."
-    )
+    yield _on_missing(manifest)
     evaluation = manifest["evaluation"]
     if evaluation and evaluation["folds_not_estimable"]:
         yield f"{evaluation['folds_not_estimable']} test folds could not be ranked: too few events to spread over them."
     yield "Cross-validation is not external validation: other hospitals, years and assays are untested."
+
+
+def _on_missing(manifest: Mapping[str, Any]) -> str:
+    """What stands in for a missing input."""
+    background, unit = manifest["background"], unit_of(manifest)
+    if background is None:
+        return (
+            "The estimator is one of another package: a pickle for research, without interval, explanation or bundle. "
+            f"Missing inputs are filled with the mean of the {unit}s who have them."
+        )
+    return (
+        f"Missing inputs and explanations rest on {background['prototypes']} averaged prototypes of "
+        f"{background['smallest_group']} or more {unit}s. Their mean prediction is {100 * background['base']:.1f} %, "
+        f"that of the {unit}s themselves {100 * background['mean_prediction']:.1f} %."
+    )

@@ -1,6 +1,4 @@
-"""A bundle: the portable model and what travels with it, opened only after every check.
-
-Format, digests, shapes and golden predictions have to agree.
+"""A bundle: the portable model and what travels with it, opened only after every check of ``bundle_checks``.
 
 Nothing here can run code from a bundle: files are JSON or text, checked before any of them is believed.
 """
@@ -12,12 +10,24 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 
-from riskml.errors import BundleError, RiskmlError, UsageError
+from riskml.errors import BundleError, UsageError
 from riskml.record import Record
 from riskml.resources import folder
-from riskml.runtime.dictionary import Dictionary, Variable
-from riskml.runtime.model import FORMAT, PortableModel, level_inputs, model_from_dict
-from riskml.runtime.predict import Prediction, checked_times, known_values, predict, read_inputs
+from riskml.runtime.bundle_checks import (
+    FILES,
+    MANIFEST,
+    NO_DIGEST,
+    check_agreement,
+    check_digests,
+    check_format,
+    check_golden,
+    check_manifest,
+    json_content,
+    json_object,
+)
+from riskml.runtime.dictionary import Dictionary
+from riskml.runtime.model import FORMAT, PortableModel, model_from_dict
+from riskml.runtime.predict import Prediction, checked_times, known_values, patient_readings, predict
 from riskml.runtime.score import interval, score_table, value
 
 TYPE_CHECKING = False  # see riskml.record
@@ -26,48 +36,26 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     class Table(Protocol):
-        """What scoring needs of a cohort: its typed frame and the row numbers of its file."""
+        """What scoring needs of a cohort: its typed frame, its flags and the row numbers of its file."""
 
         @property
         def frame(self) -> Any:
             """One row a course, columns named as in the dictionary."""
 
         @property
+        def below(self) -> Any:
+            """Where a value lies under a limit, by row and column."""
+
+        @property
         def row_numbers(self) -> Any:
             """Row of each course in its file."""
 
 
-MANIFEST = "manifest.json"
-FILES = ("model.json", "golden.json", "CARD.md")
 # What a bundle's folder may hold; saving replaces the folder, so nothing else may stand in it.
-_OWN_FILES = {MANIFEST, *FILES, "estimator.joblib"}
-# What every door reads from a manifest, so that a bundle which lacks it is refused when opened and not when used.
-_KEYS: Mapping[str, type | tuple[type, ...]] = {
-    "name": str,
-    "version": str,
-    "label": str,
-    "kind": str,
-    "outcome": dict,
-    "landmark": str,
-    "horizons_months": list,
-    "synthetic": bool,
-    "intended_use": str,
-    "not_for": list,
-    "applies_to": dict,
-    "usable_signal": bool,
-    "verdict": str,
-    "predictors": list,
-    "training": dict,
-    "background": dict,
-    "importance": list,
-    "evaluation": (dict, type(None)),
-    "versions": dict,
-    "dictionary": dict,
-}
+_COLUMN = {"survival": "survival", "incidence": "incidence"}
+ESTIMATOR = "estimator.joblib"
+_OWN_FILES = {MANIFEST, *FILES, ESTIMATOR}
 MAX_BYTES = 64_000_000
-# Golden predictions must come back to this; the last digits of exp() may differ between machines.
-TOLERANCE = 1e-9
-_NO_DIGEST = "0" * 64
 
 
 class Bundle(Record):
@@ -102,7 +90,7 @@ class Bundle(Record):
         return predict(self, patient, at=at, explain=explain)
 
     def score(self, cohort: Table, *, at: Sequence[float] | None = None) -> Any:
-        """Estimates for every course of a cohort.
+        """Estimates for every course of a cohort; derived inputs follow from its columns where they are not stored.
 
         Returns
         -------
@@ -111,8 +99,12 @@ class Bundle(Record):
         """
         times = checked_times(self, at)
         columns = {name: cohort.frame[name].to_numpy() for name in self.model.inputs if name in cohort.frame}
+        if derived := self.dictionary.derivable(self.model.inputs):
+            from riskml.runtime.derived_table import filled
+
+            columns |= filled(derived, cohort, self.dictionary)
         scores = score_table(self.model, columns, len(cohort.frame), times)
-        names = [f"survival_{t:g}_months" for t in times] or ["risk"]
+        names = [f"{_COLUMN[self.model.kind]}_{t:g}_months" for t in times] or ["risk"]
         table = cohort.frame[[]].assign(row=cohort.row_numbers)
         return table.assign(**{name: scores[:, k] for k, name in enumerate(names)})
 
@@ -131,7 +123,7 @@ class Bundle(Record):
         check_place(path)
         target = Path(path).resolve()
         files = {name: _text(content) for name, content in self._contents().items()}
-        _check_digests(self.manifest, files)
+        check_digests(self.manifest, files)
         new = target.with_name(f".{target.name}.new-{os.getpid()}")
         old = target.with_name(f".{target.name}.old-{os.getpid()}")
         try:
@@ -153,7 +145,7 @@ class Bundle(Record):
     def _contents(self) -> dict[str, Any]:
         return {
             MANIFEST: self.manifest,
-            "model.json": self.model.to_dict(),
+            "model.json": _model_text(self.model),
             "golden.json": list(self.golden),
             "CARD.md": self.card,
         }
@@ -188,11 +180,20 @@ def _text(content: Any) -> bytes:
     ).encode()
 
 
+def _model_text(model: PortableModel) -> str:
+    """One line for each part: thousands of coefficients and leaves on lines of their own would triple the file."""
+    parts = (
+        f'"{name}":{json.dumps(part, separators=(",", ":"), ensure_ascii=False, allow_nan=False)}'
+        for name, part in model.to_dict().items()
+    )
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
 def seal(manifest: Mapping[str, Any], model: PortableModel, golden: Sequence[Mapping[str, Any]], card: str) -> Bundle:
     """Close a bundle: file digests into the manifest, then the manifest's own digest over all of it."""
-    contents = {"model.json": model.to_dict(), "golden.json": list(golden), "CARD.md": card}
+    contents = {"model.json": _model_text(model), "golden.json": list(golden), "CARD.md": card}
     files = {name: hashlib.sha256(_text(content)).hexdigest() for name, content in contents.items()}
-    body = {"format": FORMAT, "digest": f"sha256:{_NO_DIGEST}", **manifest, "files": files}
+    body = {"format": FORMAT, "digest": f"sha256:{NO_DIGEST}", **manifest, "files": files}
     digest = hashlib.sha256(_text(body)).hexdigest()
     # What is sealed is what will be read: going through JSON once makes tuples lists and keys text.
     sealed = json.loads(_text({**body, "digest": f"sha256:{digest}"}))
@@ -204,7 +205,7 @@ def golden_entry(
 ) -> dict[str, Any]:
     """An invented patient with the predictions that this bundle must give for ever."""
     draft = Bundle(manifest, model, (), "", dictionary)
-    known = known_values(draft, read_inputs(dictionary, patient))
+    known = known_values(draft, patient_readings(draft, patient))
     times = checked_times(draft, None)
     centre = value(model, known, times)
     entry: dict[str, Any] = {"patient": dict(patient), "times": list(times), "value": centre}
@@ -225,17 +226,17 @@ def open_bundle(path: str | Path) -> Bundle:
         prediction does not come back.
     """
     raw = _read_files(os.fspath(path))
-    manifest = _json_object(raw[MANIFEST], MANIFEST)
-    _check_format(manifest)
-    _check_digests(manifest, raw)
+    manifest = json_object(raw[MANIFEST], MANIFEST)
+    check_format(manifest)
+    check_digests(manifest, raw)
     try:
-        _check_manifest(manifest)
-        model = model_from_dict(_json_object(raw["model.json"], "model.json"))
+        check_manifest(manifest)
+        model = model_from_dict(json_object(raw["model.json"], "model.json"))
         dictionary = Dictionary.from_dict(manifest["dictionary"])
-        golden = _json(raw["golden.json"], "golden.json")
+        golden = json_content(raw["golden.json"], "golden.json")
         bundle = Bundle(manifest, model, tuple(golden), raw["CARD.md"].decode(), dictionary)
-        _check_agreement(bundle)
-        _check_golden(bundle)
+        check_agreement(bundle)
+        check_golden(bundle)
     except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, AssertionError) as error:
         raise BundleError(f"the bundle is malformed ({type(error).__name__}: {error})") from None
     return bundle
@@ -265,6 +266,11 @@ def _read_files(path: str) -> dict[str, bytes]:
     home = inner if not _has(path, MANIFEST) and _has(inner, MANIFEST) else path
     names = (MANIFEST, *FILES)
     missing = [name for name in names if not _has(home, name)]
+    if missing and _has(home, ESTIMATOR):
+        raise BundleError(
+            f"{path} holds an estimator for research ({ESTIMATOR}) and no portable bundle: it is a pickle, which "
+            "riskml never loads; see ESTIMATOR.md there"
+        )
     if missing:
         raise BundleError(f"{path} is not a bundle: it lacks {', '.join(missing)}")
     contents = {}
@@ -304,90 +310,3 @@ def _read_zip(path: str) -> dict[str, bytes]:
         raise
     except Exception as error:  # noqa: BLE001 - a damaged archive sets off whatever its many decoders raise
         raise BundleError(f"{path} is neither a bundle folder nor a .zip of one ({type(error).__name__})") from None
-
-
-def _json(raw: bytes, name: str) -> Any:
-    try:
-        return json.loads(raw)
-    except (ValueError, RecursionError):
-        raise BundleError(f"{name} is not JSON: fetch the bundle again") from None
-
-
-def _json_object(raw: bytes, name: str) -> dict[str, Any]:
-    content = _json(raw, name)
-    if not isinstance(content, dict):
-        raise BundleError(f"{name} is not a JSON object: fetch the bundle again")
-    return content
-
-
-def _check_format(manifest: Mapping[str, Any]) -> None:
-    number = manifest.get("format")
-    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-        raise BundleError("the manifest gives no format number: this is not a riskml bundle")
-    if number > FORMAT:
-        raise BundleError(f"bundle format is {number}, this riskml reads up to {FORMAT}: upgrade riskml")
-
-
-def _check_digests(manifest: Mapping[str, Any], raw: Mapping[str, bytes]) -> None:
-    digest = str(manifest.get("digest", "")).removeprefix("sha256:")
-    blank = raw[MANIFEST].replace(digest.encode(errors="replace"), _NO_DIGEST.encode(), 1)
-    if len(digest) != len(_NO_DIGEST) or hashlib.sha256(blank).hexdigest() != digest:
-        raise BundleError("manifest.json does not match its own digest: fetch the bundle again")
-    files = manifest.get("files")
-    for name in FILES:
-        if not isinstance(files, dict) or hashlib.sha256(raw[name]).hexdigest() != files.get(name):
-            raise BundleError(f"{name} is not the file its manifest describes: fetch the bundle again")
-
-
-def _check_manifest(manifest: Mapping[str, Any]) -> None:
-    wrong = [name for name, kind in _KEYS.items() if name not in manifest or not isinstance(manifest[name], kind)]
-    if wrong:
-        raise BundleError(f"the manifest lacks or misuses {', '.join(wrong)}: fetch the bundle again")
-
-
-def _check_agreement(bundle: Bundle) -> None:
-    """Manifest, model and dictionary have to speak of the same outcome and inputs."""
-    manifest, model, variables = bundle.manifest, bundle.model, bundle.dictionary.variables
-    if manifest["kind"] != model.kind:
-        raise BundleError(f"the manifest describes a {manifest['kind']} model, model.json is {model.kind}")
-    text = level_inputs(model.features)
-    for name in model.inputs:
-        allowed = ("category",) if name in text else ("number", "integer", "tristate")
-        if name not in variables or variables[name].kind not in allowed:
-            raise BundleError(f"the model's input {name!r} is not a {' or '.join(allowed)} of the bundle's dictionary")
-    for name, values in manifest["applies_to"].items():
-        if name not in variables or not _is_population(variables[name], values):
-            raise BundleError(f"applies_to gives {name} neither levels nor a range of numbers")
-    horizons = manifest["horizons_months"]
-    if model.kind == "survival" and not (horizons and all(0 <= h <= model.horizon for h in horizons)):
-        raise BundleError(f"horizons_months must name months from 0 to {model.horizon:g}, which the model supports")
-    if not all(isinstance(item, str) for item in manifest["not_for"]):
-        raise BundleError("not_for must be a list of texts")
-
-
-def _is_population(variable: Variable, values: Any) -> bool:
-    if not isinstance(values, list) or not values:
-        return False
-    if variable.kind == "category":
-        return all(isinstance(level, str) for level in values)
-    return len(values) == 2 and all(isinstance(x, int | float) for x in values) and values[0] <= values[1]
-
-
-def _check_golden(bundle: Bundle) -> None:
-    """Recompute the invented patients: catches a riskml that no longer scores as the one that trained."""
-    if not bundle.golden:
-        raise BundleError("the bundle has no golden predictions to check it by")
-    for number, entry in enumerate(bundle.golden, start=1):
-        try:
-            known = known_values(bundle, read_inputs(bundle.dictionary, entry["patient"]))
-            centre = value(bundle.model, known, entry["times"])
-            got = (
-                [*centre, *(x for part in interval(bundle.model, known, entry["times"], centre) for x in part)]
-                if "low" in entry
-                else centre
-            )
-        except RiskmlError as error:
-            raise BundleError(f"golden patient {number} is refused: {error}") from None
-        want = [*entry["value"], *entry.get("low", ()), *entry.get("high", ())]
-        if len(got) != len(want) or any(not abs(a - b) <= TOLERANCE for a, b in zip(got, want, strict=True)):
-            raise BundleError(f"golden prediction {number} does not come back: this riskml and the bundle disagree")

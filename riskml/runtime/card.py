@@ -17,6 +17,11 @@ _METRICS = {
     "calibration_slope": "Calibration slope (1 is ideal; below 1 is too extreme)",
     "observed_expected": "Observed / expected (1 is ideal)",
 }
+_HOLDS = {
+    True: "the learner's own prior or penalty does this shrinking, and so most of the work",
+    False: "this learner hardly shrinks, so its predictions are likely to be too extreme",
+    None: "how far this estimator shrinks by itself is not known",
+}
 SYNTHETIC = "SYNTHETIC: trained on simulated data. It demonstrates the software and says nothing about any patient."
 RESEARCH = "For research. Not a medical device; not for decisions about any person."
 
@@ -40,6 +45,45 @@ def interval_text(metric: Mapping[str, Any], digits: int = 3) -> str:
     return f"{number(metric['value'], digits)} ({number(metric['low'], digits)} to {number(metric['high'], digits)})"
 
 
+def learner_text(training: Mapping[str, Any]) -> str:
+    """The learners of a model, their shares, and which were left out and why; "" for a bundle that does not say."""
+    members = training.get("members", ())
+    names = [
+        (f"estimator {item['kind']}" if ":" in item["kind"] else item["kind"].replace("_", " "))
+        + (f" ({100 * item['weight']:.0f} %)" if len(members) > 1 else "")
+        + (" recalibrated" if item["line"] else "")
+        for item in members
+    ]
+    if not names:
+        return ""
+    joined = "".join([*(f"{name}, " for name in names[:-2]), " and ".join(names[-2:])])
+    sentences = [f"average of {joined}" if len(names) > 1 else joined, *training.get("members_left_out", ())]
+    return " ".join(f"{sentence[0].upper()}{sentence[1:]}." for sentence in sentences)
+
+
+def planning_text(planning: Mapping[str, Any]) -> str:
+    """Whether a training met the criteria of sample size, what would, and what to expect below them."""
+    met, assumed, at = planning["met"], planning["assumed"], planning.get("at_estimate")
+    c = "AUC" if planning["kind"] == "binary" else "C"
+    per, slope = planning["events_per_parameter"], planning["expected_shrinkage"]
+    have = f"{planning['patients']:,} patients with {planning['events']:,} events"
+    need = f"{planning['patients_needed']:,} patients with {planning['events_needed']:,} events"
+    holds = _HOLDS[planning["shrunk"]]
+    usual = f"if predictors explain the usual 15 % of what could be ({c} {assumed['c_statistic']:.2f})"
+    verdict = f"The criteria of sample size (Riley et al. 2019) are {'' if met else 'not '}met"
+    sentences = [f"{verdict}: {have}, {per:.1f} events a parameter; they ask for {need}, {usual}."]
+    if not met:
+        sentences.append(
+            f"Without shrinkage the calibration slope in new patients would be expected to be {slope:.2f}; {holds}."
+        )
+    if at is not None and not at["met"]:
+        more = f"{at['patients_needed']:,} patients with {at['events_needed']:,} events"
+        sentences.append(f"With the cross-validated {c} of {at['c_statistic']:.2f} they ask for {more}.")
+    elif at is not None and not met:
+        sentences.append(f"With the cross-validated {c} of {at['c_statistic']:.2f} they would be met.")
+    return " ".join(sentences)
+
+
 def card(manifest: Mapping[str, Any]) -> str:
     """The card of a bundle as Markdown."""
     return "\n".join(_lines(manifest)).rstrip() + "\n"
@@ -50,6 +94,9 @@ def _lines(manifest: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     if manifest["synthetic"]:
         yield f"**{SYNTHETIC}**"
+        yield ""
+    if "published" in manifest:
+        yield f"**Published counts: {manifest['published']}.**"
         yield ""
     yield f"**{RESEARCH}**"
     yield ""
@@ -86,7 +133,8 @@ def _model_lines(manifest: Mapping[str, Any]) -> Iterator[str]:
     if manifest["horizons_months"]:
         yield f"Reported at {', '.join(f'{h:g}' for h in manifest['horizons_months'])} months."
     yield ""
-    yield "| predictor | inputs | why (fixed before the data were seen) |"
+    seen = "chosen from the paper itself" if "published" in manifest else "fixed before the data were seen"
+    yield f"| predictor | inputs | why ({seen}) |"
     yield "|---|---|---|"
     yield from (f"| {p['name']} | {', '.join(p['inputs'])} | {p['why']} |" for p in manifest["predictors"])
     yield ""
@@ -100,9 +148,13 @@ def _data_lines(manifest: Mapping[str, Any]) -> Iterator[str]:
     courses = "" if training["n_rows"] == training["n_patients"] else f" ({training['n_rows']} courses)"
     yield f"{training['n_patients']} patients{courses}, {training['n_events']} events, {per:.1f} events per predictor."
     yield ""
+    learner = learner_text(training)
+    if learner:
+        yield f"- learner: {learner}"
     yield from (f"- left out: {item['reason']}: {item['count']}" for item in training["left_out"])
     missing = [f"{name} {100 * share:.0f} %" for name, share in training["missing_share"].items() if share > 0]
     yield f"- missing: {', '.join(missing) or 'nothing'}"
+    yield f"- sample size: {planning_text(manifest['planning'])}"
     yield ""
 
 

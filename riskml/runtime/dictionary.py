@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -17,6 +17,8 @@ from riskml.runtime.units import Quantity
 TYPE_CHECKING = False  # see riskml.record
 if TYPE_CHECKING:
     from typing import Any
+
+    from riskml.runtime.derivations import Derived
 
 _PURE = {"canonical": "1", "display": "", "factors": {"1": 1.0}}
 # Patterns are compiled when first used: a patient with canonical names needs neither.
@@ -50,7 +52,7 @@ class Code(Record):
 
 
 class Variable(Record):
-    """One entry of the dictionary: a measured variable, a tri-state lesion or an outcome column.
+    """One entry of the dictionary: a measured or derived variable, a tri-state lesion or an outcome column.
 
     ``hard`` and ``soft`` are inclusive ranges in the canonical unit; values outside ``hard`` are refused, outside
     ``soft`` accepted with a note. ``known`` names the landmark from which the value may be used. ``subtypes`` are forms
@@ -120,6 +122,8 @@ class Variable(Record):
 
     def example(self) -> str:
         """A value this variable accepts, for messages."""
+        if self.kind == "date":
+            return "2021-04-30"
         low, high = self.soft
         middle = (
             10 ** ((math.log10(max(low, 1e-3)) + math.log10(high)) / 2) if math.isfinite(high) and high > 0 else 1.0
@@ -149,7 +153,11 @@ class Variables(Mapping[str, Variable]):
     """
 
     def __init__(self, raw: Mapping[str, Any]) -> None:
-        self._tables: dict[str, Mapping[str, Any]] = {**raw["variable"], **raw["lesion"]}
+        self._raw = raw
+        self._written: dict[str, Mapping[str, Any]] = {**raw["variable"], **raw["lesion"]}
+        # Derived ones come last, and what a file stores keeps its own entry. Older bundles have no such table.
+        self._tables: dict[str, Mapping[str, Any]] = {**self._written, **raw.get("derived", {}), **self._written}
+        self._definitions: Mapping[str, Derived] | None = None
         self._lesions = raw["lesion"].keys()
         self._units = {"pure": _PURE, **raw["quantity"]}
         self._quantities: dict[str, Quantity] = {}
@@ -182,6 +190,16 @@ class Variables(Mapping[str, Variable]):
                 raise BundleError(f"the dictionary is malformed ({error}): fetch the bundle again") from None
         return self._names
 
+    @property
+    def definitions(self) -> Mapping[str, Derived]:
+        """Derived variables by name, checked when first asked for; raises ``DataError`` with all their faults."""
+        if self._definitions is None:
+            from riskml.runtime.derivations import derived_from_dict  # most models have no derived input
+
+            written = Dictionary.from_dict({**self._raw, "derived": {}})
+            self._definitions = derived_from_dict(self._raw.get("derived", {}), written)
+        return self._definitions
+
     def _table(self, name: str, via: tuple[str, ...]) -> Mapping[str, Any]:
         """The entry with what it is ``like`` put in."""
         table = self._tables[name]
@@ -194,7 +212,7 @@ class Variables(Mapping[str, Variable]):
 
     def _build(self, name: str) -> Variable:
         try:
-            table = self._table(name, ())
+            table = self._table(name, ()) if name in self._written else self._as_written(name)
             quantity = table.get("quantity", "pure")
             if quantity not in self._quantities:
                 self._quantities[quantity] = Quantity.from_dict(quantity, self._units[quantity])
@@ -203,9 +221,16 @@ class Variables(Mapping[str, Variable]):
             text = f"the dictionary's entry '{name}' is malformed ({type(error).__name__}: {error})"
             raise BundleError(f"{text}: fetch the bundle again") from None
 
+    def _as_written(self, name: str) -> Mapping[str, Any]:
+        """A derived variable as an entry of ``variables.toml``: most of it follows from its inputs."""
+        made = self.definitions[name]
+        levels = dict.fromkeys(made.levels, ())
+        facts = {"label": made.label, "kind": made.kind, "quantity": made.quantity, "known": made.known}
+        return {**facts, "denominator": made.denominator, "levels": levels, "why": made.why}
+
 
 class Dictionary(Record):
-    """Every variable and lesion by name, and the words and landmarks they share.
+    """Every variable, lesion and derived variable by name, and the words and landmarks they share.
 
     ``raw`` is the plain data it was built from, so that a bundle can carry exactly the dictionary it was trained with.
     """
@@ -269,6 +294,16 @@ class Dictionary(Record):
         """Parse one raw value; raises ``CellError`` (see ``riskml.runtime.parsing``)."""
         return parse(variable, raw, self.words, unit)
 
+    @property
+    def definitions(self) -> Mapping[str, Derived]:
+        """How each derived variable is made, by name, in the order of ``derived.toml``."""
+        return self.variables.definitions
+
+    def derivable(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Those of ``names`` that can be made of other variables, each once; asking loads nothing."""
+        made = self.raw.get("derived", {})
+        return tuple(dict.fromkeys(name for name in names if name in made))
+
     def usable_at(self, variable: Variable, landmark: str) -> bool:
         """Whether ``variable`` is already known at ``landmark``."""
         return self.landmarks.index(variable.known) <= self.landmarks.index(landmark)
@@ -287,11 +322,11 @@ def _names(tables: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, tuple
 
 @lru_cache(maxsize=1)
 def load_dictionary() -> Dictionary:
-    """The dictionary of this riskml: ``features/{units,variables,lesions,outcomes}.toml``."""
+    """The dictionary of this riskml: ``features/{units,variables,lesions,derived,outcomes}.toml``."""
     import tomllib  # a bundle carries its own dictionary, so predict never pays for this
 
     raw: dict[str, Any] = {}
-    for part in ("units", "variables", "lesions", "outcomes"):
+    for part in ("units", "variables", "lesions", "derived", "outcomes"):
         table = tomllib.loads((folder("features") / f"{part}.toml").read_text(encoding="utf-8"))
         table.pop("schema")
         raw |= table

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from riskml.runtime.dictionary import Dictionary, Variable
+from riskml.runtime.members import Linear
 from riskml.runtime.model import PortableModel, Value
 from riskml.runtime.parsing import Reading
-from riskml.runtime.score import contribution, value
+from riskml.runtime.score import contributions, value
 
 TYPE_CHECKING = False  # see riskml.record
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 # Share of the background left out at each end when saying how far a missing number could move the estimate.
 TAIL = 0.05
+_SHARES = (TAIL, 0.275, 0.5, 0.725, 1 - TAIL)
 
 
 def reasons_outside(
@@ -82,23 +84,26 @@ def could_change(
 def _options(model: PortableModel, variable: Variable, name: str) -> list[Value]:
     """Values that bound what a measurement may bring.
 
-    The answer is monotone in an input's contribution to the linear predictor, so percentiles of the contribution
-    give the percentiles of the answer without averaging over the background twice.
+    The answer of one linear predictor is monotone in an input's contribution to it, so percentiles of the contribution
+    give the percentiles of the answer without averaging over the background twice. Other answers may turn in between:
+    the percentiles between are tried as well.
     """
     if variable.kind == "tristate":
         return [0.0, 1.0]
     if variable.kind == "category":
         return list(variable.levels)
-    where = model.inputs.index(name)
-    linear = model.members[0].linear
-    ordered = sorted(
-        (contribution(model.features, linear, name, row[where]), w, row[where])
-        for w, row in zip(model.weights, model.background, strict=True)
-    )
-    return [_weighted(ordered, TAIL), _weighted(ordered, 1 - TAIL)]
+    column = [row[model.inputs.index(name)] for row in model.background]
+    predictor = model.members[0].predictor
+    if len(model.members) == 1 and isinstance(predictor, Linear):
+        ranks: Sequence[Any] = contributions(model.features, predictor, name, column)
+        shares: Sequence[float] = (TAIL, 1 - TAIL)
+    else:
+        ranks, shares = column, _SHARES
+    ordered = sorted(zip(ranks, model.weights, column, strict=True))
+    return [_weighted(ordered, share) for share in shares]
 
 
-def _weighted(ordered: Sequence[tuple[float, float, Value]], share: float) -> Value:
+def _weighted(ordered: Sequence[tuple[Any, float, Value]], share: float) -> Value:
     total = 0.0
     for _, weight, option in ordered:
         total += weight

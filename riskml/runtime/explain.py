@@ -9,11 +9,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from operator import add
+from operator import add, mul
 
 from riskml.record import Record
-from riskml.runtime.model import Member, PortableModel, Value
-from riskml.runtime.score import contribution, cumulative_hazards, points, position, respond, value
+from riskml.runtime.members import Linear, Member, Trees
+from riskml.runtime.model import PortableModel, Value
+from riskml.runtime.responses import Calibrated, inner_of
+from riskml.runtime.score import contributions, points, position, value
+from riskml.runtime.subsets import shapley_of_table
+
+TYPE_CHECKING = False  # see riskml.record
+if TYPE_CHECKING:
+    from typing import Any
+
+    from riskml.runtime.members import Causes
+    from riskml.runtime.responses import Response
 
 # Enumeration doubles with every input that matters for this patient: 12 take about a second in pure Python.
 MAX_INPUTS = 12
@@ -38,7 +48,7 @@ class Effects(Record):
 
 
 def explain_link(model: PortableModel, known: Mapping[str, Value]) -> Effects:
-    """Closed form on the log-odds or log-hazard scale: each input against its background mean.
+    """Closed form on the log-odds or log-hazard scale of a model of linear members: inputs against background means.
 
     The mean over members is taken with their weights; the linear predictor is additive over inputs, so the Shapley
     value of input i is ``f_i(x_i) - mean_b f_i(b_i)`` (Lundberg & Lee 2017, corollary 1).
@@ -48,14 +58,12 @@ def explain_link(model: PortableModel, known: Mapping[str, Value]) -> Effects:
     for member in model.members:
         linear = member.linear
         base += member.weight * linear.intercept
-        for i, name in enumerate(model.inputs):
-            mean = math.fsum(
-                w * contribution(model.features, linear, name, row[i])
-                for w, row in zip(model.weights, model.background, strict=True)
-            )
+        for name, column in zip(model.inputs, zip(*model.background, strict=True), strict=True):
+            theirs = contributions(model.features, linear, name, column)
+            mean = math.fsum(map(mul, model.weights, theirs))
             base += member.weight * mean
             if name in known:
-                effects[name] += member.weight * (contribution(model.features, linear, name, known[name]) - mean)
+                effects[name] += member.weight * (contributions(model.features, linear, name, [known[name]])[0] - mean)
     place = position(model, known)
     mean = math.fsum(
         m.weight * w * lp for m in model.members for w, lp in zip(place.weights, points(m, place), strict=True)
@@ -80,54 +88,165 @@ def explain_value(model: PortableModel, known: Mapping[str, Value], times: Seque
     ValueError
         If more than ``MAX_INPUTS`` inputs matter for this patient.
     """
-    n_times = len(times) if model.kind == "survival" else 1
-    base = [0.0] * n_times
-    effects = [dict.fromkeys((name for name in model.inputs if name in known), 0.0) for _ in range(n_times)]
+    n_answers = 1 if model.kind == "binary" else len(times)
+    base = [0.0] * n_answers
+    effects = [dict.fromkeys((name for name in model.inputs if name in known), 0.0) for _ in range(n_answers)]
     for member in model.members:
-        names, coalition = _coalitions(model, member, known, times)
-        size = len(names)
-        weights = [math.factorial(s) * math.factorial(size - s - 1) / math.factorial(size) for s in range(size)]
-        for k in range(n_times):
-            base[k] += member.weight * coalition[0][k]
-        for i, name in enumerate(names):
-            bit = 1 << i
-            for subset in range(1 << size):
-                if not subset & bit:
-                    weight = member.weight * weights[subset.bit_count()]
-                    for k in range(n_times):
-                        effects[k][name] += weight * (coalition[subset | bit][k] - coalition[subset][k])
-    scale = "probability" if model.kind == "binary" else "survival"
+        names = _differing(model, member, known)
+        empty, parts = _effects_of(model, member, known, names, times)
+        for k in range(n_answers):
+            base[k] += member.weight * empty[k]
+            for name, part in zip(names, parts, strict=True):
+                effects[k][name] += member.weight * part[k]
+    scale = {"binary": "probability", "incidence": "cumulative_incidence"}.get(model.kind, model.kind)
     return Effects(scale, tuple(min(1.0, b) for b in base), tuple(effects), tuple(value(model, known, times)))
 
 
-def _coalitions(
-    model: PortableModel, member: Member, known: Mapping[str, Value], times: Sequence[float]
-) -> tuple[list[str], list[list[float]]]:
-    """v(S) for every subset S of the inputs that matter; bit i of the index says whether input i is in S.
+def _differing(model: PortableModel, member: Member, known: Mapping[str, Value]) -> list[str]:
+    """Known inputs that matter for this patient.
 
-    An input whose contribution equals that of every prototype is a dummy: leaving it out halves the work and changes
-    nothing. Each subset is one step from a smaller one, so that rounding never adds up over more steps than inputs.
+    An input that makes up the same features as that of every prototype is a dummy: leaving it out halves the work and
+    changes nothing.
     """
-    features, linear = model.features, member.linear
-    names, moves = [], []
-    lps = [linear.intercept] * len(model.background)
-    for i, name in enumerate(model.inputs):
-        theirs = [contribution(features, linear, name, row[i]) for row in model.background]
-        lps = [lp + other for lp, other in zip(lps, theirs, strict=True)]
+    predictor = member.predictor
+    if isinstance(predictor, Trees):
+        used = {j for tree in predictor.trees for j in tree.feature}
+    else:
+        linears = [predictor] if isinstance(predictor, Linear) else predictor.linears
+        used = {j for linear in linears for j, slope in enumerate(linear.coefficients) if slope}
+    features = [model.features[j] for j in used]
+    found = []
+    for name, column in zip(model.inputs, zip(*model.background, strict=True), strict=True):
         if name in known:
-            own = contribution(features, linear, name, known[name])
-            if any(other != own for other in theirs):
-                names.append(name)
-                moves.append([own - other for other in theirs])
+            own, others = known[name], {value for value in column if value != known[name]}
+            mine = [feature.component for feature in features if name in feature.inputs]
+            if any(component(other) != component(own) for component in mine for other in others):
+                found.append(name)
+    return found
+
+
+def _effects_of(
+    model: PortableModel, member: Member, known: Mapping[str, Value], names: Sequence[str], times: Sequence[float]
+) -> tuple[list[float], list[list[float]]]:
+    """v(nothing known) of one member, and the Shapley value of each of ``names``, one number an answer."""
+    predictor, response = member.predictor, member.response
+    if isinstance(predictor, Trees) and response.is_mean:
+        return _closed_form(model, predictor, response, known, names, times)
     if len(names) > MAX_INPUTS:
         raise ValueError(f"exact enumeration takes at most {MAX_INPUTS} inputs, got {len(names)}")
-    hazards = cumulative_hazards(member, times)
-    values: list[list[float]] = [[]] * (1 << len(names))
+    if isinstance(predictor, Trees):
+        worths = _worths_of_trees(model, predictor, response, known, names, times)
+    else:
+        prepared = response.prepare(times)
+        points = _points(model, predictor, known, names)
+        worths = [response.mean(rows, model.weights, prepared) for rows in points]
+    effects = [shapley_of_table([worth[k] for worth in worths], len(names)) for k in range(len(worths[0]))]
+    return worths[0], [list(parts) for parts in zip(*effects, strict=True)]
+
+
+def _closed_form(
+    model: PortableModel,
+    predictor: Trees,
+    response: Response,
+    known: Mapping[str, Value],
+    names: Sequence[str],
+    times: Sequence[float],
+) -> tuple[list[float], list[list[float]]]:
+    """Answers that are linear in the leaves need no enumeration: each leaf has its effects in closed form."""
+    from riskml.runtime.tree_games import shapley, splits_of  # only a model with trees pays for it
+
+    zero, leaves = _leaf_answers(predictor, response, times)
+    empty, effects = shapley(predictor.trees, leaves, splits_of(model, known, names), len(names))
+    return list(map(add, zero, empty)), effects
+
+
+def _leaf_answers(
+    predictor: Trees, response: Response, times: Sequence[float]
+) -> tuple[list[float], list[list[list[float]]]]:
+    """The answer without any tree, and what each leaf of each tree adds to it, for responses linear in the leaves."""
+    prepared, width = response.prepare(times), predictor.outputs
+
+    def answer(outputs: Sequence[float]) -> list[float]:
+        return response.mean([outputs[0] if width == 1 else outputs], [1.0], prepared)
+
+    zero = answer([0.0] * width)  # S(0) = 1 belongs to no leaf
+    units = [answer([float(k == n) for k in range(width)]) for n in range(width)]
+    # Few outputs enter an answer: those of the months around the one that was asked for.
+    parts = [
+        [(n, predictor.scale * (unit[k] - z)) for n, unit in enumerate(units) if unit[k] != z]
+        for k, z in enumerate(zero)
+    ]
+    leaves = [
+        [
+            [sum(factor * tree.leaf[start + n] for n, factor in part) for part in parts]
+            for start in range(0, len(tree.leaf), width)
+        ]
+        for tree in predictor.trees
+    ]
+    return zero, leaves
+
+
+def _worths_of_trees(
+    model: PortableModel,
+    predictor: Trees,
+    response: Response,
+    known: Mapping[str, Value],
+    names: Sequence[str],
+    times: Sequence[float],
+) -> list[list[float]]:
+    """v(S) for every subset S of ``names``; bit i of the index says whether input i is in S."""
+    from riskml.runtime.tree_games import splits_of, tables
+
+    inner, width, scale = inner_of(response), predictor.outputs, predictor.scale
+    if inner.is_mean:  # leaves become answers first: fewer of them than outputs, and they are all it takes
+        start, leaves = _leaf_answers(predictor, inner, times)
+    else:
+        start = list(predictor.base)
+        leaves = [
+            [[scale * x for x in tree.leaf[k : k + width]] for k in range(0, len(tree.leaf), width)]
+            for tree in predictor.trees
+        ]
+    splits = splits_of(model, known, names)
+    rows = [
+        list(zip(*([x + base for x in table] for base, table in zip(start, row, strict=True)), strict=True))
+        for row in tables(predictor.trees, leaves, splits, len(names))
+    ]
+    if isinstance(response, Calibrated) and inner.is_mean:
+        return [response.mean_of(points, model.weights) for points in zip(*rows, strict=True)]
+    prepared = response.prepare(times)
+    return [
+        response.mean([point[0] for point in points] if width == 1 else points, model.weights, prepared)
+        for points in zip(*rows, strict=True)
+    ]
+
+
+def _points(
+    model: PortableModel, predictor: Linear | Causes, known: Mapping[str, Value], names: Sequence[str]
+) -> list[list[Any]]:
+    """Outputs with each prototype, for every subset S of ``names``; bit i of the index says whether input i is in S."""
+    if isinstance(predictor, Linear):
+        return _linear_points(model, predictor, known, names)
+    causes = [_linear_points(model, linear, known, names) for linear in predictor.linears]
+    return [[list(point) for point in zip(*points, strict=True)] for points in zip(*causes, strict=True)]
+
+
+def _linear_points(
+    model: PortableModel, linear: Linear, known: Mapping[str, Value], names: Sequence[str]
+) -> list[list[float]]:
+    """Each subset is one step from a smaller one, so that rounding never adds up over more steps than inputs."""
+    moves, lps = [], [linear.intercept] * len(model.background)
+    for name, column in zip(model.inputs, zip(*model.background, strict=True), strict=True):
+        theirs = contributions(model.features, linear, name, column)
+        lps = list(map(add, lps, theirs))
+        if name in names:
+            (own,) = contributions(model.features, linear, name, [known[name]])
+            moves.append([own - other for other in theirs])
+    points: list[list[float]] = [[]] * (1 << len(moves))
 
     def walk(subset: int, start: int, lps: list[float]) -> None:
-        values[subset] = respond(member, lps, model.weights, hazards)
-        for bit in range(start, len(names)):
+        points[subset] = lps
+        for bit in range(start, len(moves)):
             walk(subset | 1 << bit, bit + 1, list(map(add, lps, moves[bit])))
 
     walk(0, 0, lps)
-    return names, values
+    return points

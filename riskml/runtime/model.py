@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
 
 from riskml.record import Record
+from riskml.runtime.members import Linear, Member, member_from_dict
+from riskml.runtime.model_error import ModelError, need, numbers
+from riskml.runtime.responses import Logistic
+from riskml.runtime.time_responses import Baseline
 
 TYPE_CHECKING = False  # see riskml.record
 if TYPE_CHECKING:
     from typing import Any
 
 FORMAT = 1
-LINKS = {"binary": "logistic", "survival": "cox"}
-_NUMERIC = {int, float}  # and not bool, which is an int to isinstance()
+KINDS = ("binary", "survival", "incidence")
 
 Value = float | str
 
@@ -68,58 +69,22 @@ class Feature(Record):
         return OPS[self.op](value, self.parameter)
 
 
-class Linear(Record):
-    """A linear member: ``intercept + sum(coefficients * features)`` on the log-odds or log-hazard scale."""
-
-    intercept: float
-    coefficients: tuple[float, ...]
-
-
-class Baseline(Record):
-    """Cumulative hazard at linear predictor 0 on a grid of months that starts at 0; linear in between."""
-
-    times: tuple[float, ...]
-    cumulative_hazard: tuple[float, ...]
-
-    def at(self, months: float) -> float:
-        """Cumulative hazard at ``months``, which must lie on the grid's span."""
-        times = self.times
-        if not 0 <= months <= times[-1]:
-            raise ValueError(f"months must lie in [0, {times[-1]:g}], got {months!r}")
-        upper = bisect_left(times, months)
-        if upper == 0:
-            return self.cumulative_hazard[0]
-        low, high = times[upper - 1], times[upper]
-        share = (months - low) / (high - low)
-        return self.cumulative_hazard[upper - 1] + share * (
-            self.cumulative_hazard[upper] - self.cumulative_hazard[upper - 1]
-        )
-
-
-class Member(Record):
-    """A fitted model: its weight in the average, its linear predictor and, for survival, its baseline."""
-
-    weight: float
-    linear: Linear
-    baseline: Baseline | None
-
-
 class PortableModel(Record):
     """Everything needed to score and explain a patient.
 
     Attributes
     ----------
-    kind : {"binary", "survival"}
-        Logistic probability, or Cox survival S(t).
+    kind : {"binary", "survival", "incidence"}
+        A probability, survival S(t), or the cumulative incidence of one of several causes.
     inputs : tuple of str
         Dictionary names in the order of the background's columns.
     features : tuple of Feature
         The design matrix, in the order of the coefficients.
     members : tuple of Member
-        Averaged on the probability (or survival) scale with weights that sum to 1.
+        Averaged on the scale of the answer with weights that sum to 1.
     weights, background : tuples
         Prototypes, weights summing to 1: microaggregates of five or more training patients, never a patient.
-    bootstrap : tuple of Member
+    bootstrap : tuple of tuples of Member
         Refits of the whole pipeline to resampled patients; they give the interval of ``level``.
     limits : mapping of str to (low, high)
         Range of each numeric input in training (rounded outward from means of five patients).
@@ -131,14 +96,25 @@ class PortableModel(Record):
     members: tuple[Member, ...]
     weights: tuple[float, ...]
     background: tuple[tuple[Value, ...], ...]
-    bootstrap: tuple[Member, ...]
+    bootstrap: tuple[tuple[Member, ...], ...]
     level: float
     limits: Mapping[str, tuple[float, float]]
 
     @property
     def horizon(self) -> float:
-        """Last month for which S(t) can be given; infinite for a binary outcome."""
-        return min((m.baseline.times[-1] for m in self.members if m.baseline), default=math.inf)
+        """Last month for which there is an answer; infinite for a binary outcome."""
+        return min(member.response.reach for member in self.members)
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether every member has one linear predictor that is a log-odds or a log-hazard against a baseline.
+
+        That of an accelerated failure time is a log-time, and a recalibrated one is off by its line.
+        """
+        return all(
+            isinstance(member.predictor, Linear) and isinstance(member.response, (Logistic, Baseline))
+            for member in self.members
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form of the model."""
@@ -155,47 +131,16 @@ class PortableModel(Record):
                 }
                 for f in self.features
             ],
-            "members": [_member_dict(member) for member in self.members],
-            "link": LINKS[self.kind],
+            "members": [member.to_dict() for member in self.members],
             "background": {"weights": list(self.weights), "rows": [list(row) for row in self.background]},
-            "uncertainty": {"level": self.level, "members": [_member_dict(member) for member in self.bootstrap]},
+            "uncertainty": {"level": self.level, "draws": [[m.to_dict() for m in draw] for draw in self.bootstrap]},
             "limits": {name: list(limits) for name, limits in self.limits.items()},
         }
-
-
-def _member_dict(member: Member) -> dict[str, Any]:
-    raw: dict[str, Any] = {
-        "kind": "linear",
-        "weight": member.weight,
-        "intercept": member.linear.intercept,
-        "coefficients": list(member.linear.coefficients),
-    }
-    if member.baseline is not None:
-        raw["times"] = list(member.baseline.times)
-        raw["cumulative_hazard"] = list(member.baseline.cumulative_hazard)
-    return raw
 
 
 def level_inputs(features: Sequence[Feature]) -> set[str]:
     """Inputs whose values are level names; all others are numbers."""
     return {name for feature in features if feature.op == "level" for name in feature.inputs}
-
-
-class ModelError(ValueError):
-    """A portable model that does not fit its own description."""
-
-
-def _need(condition: object, message: str) -> None:
-    if not condition:
-        raise ModelError(message)
-
-
-def _numbers(raw: object, what: str, *, length: int | None = None) -> tuple[float, ...]:
-    if not isinstance(raw, list) or not set(map(type, raw)) <= _NUMERIC or not all(map(math.isfinite, raw)):
-        raise ModelError(f"{what} must be a list of finite numbers")
-    if length is not None and len(raw) != length:
-        raise ModelError(f"{what} must have {length} numbers, has {len(raw)}")
-    return tuple(map(float, raw))
 
 
 def model_from_dict(raw: Mapping[str, Any]) -> PortableModel:
@@ -213,26 +158,26 @@ def model_from_dict(raw: Mapping[str, Any]) -> PortableModel:
 
 
 def _build(raw: Mapping[str, Any]) -> PortableModel:
+    need(raw["format"] == FORMAT, "unknown format: a newer riskml is needed")
     kind = raw["kind"]
-    _need(kind in LINKS, f"unknown kind of outcome {kind!r}")
-    _need(raw["format"] == FORMAT and raw["link"] == LINKS[kind], "unknown format or link: a newer riskml is needed")
+    need(kind in KINDS, f"unknown kind of outcome {kind!r}")
     inputs = _names(raw["inputs"], "inputs")
     features = tuple(_feature(item, inputs) for item in raw["features"])
-    _need(len({feature.name for feature in features}) == len(features), "features must have different names")
+    need(len({feature.name for feature in features}) == len(features), "features must have different names")
     members = _members(raw["members"], features, kind)
-    _need(members and math.isclose(sum(m.weight for m in members), 1.0, abs_tol=1e-9), "member weights must sum to 1")
     rows = raw["background"]["rows"]
-    weights = _numbers(raw["background"]["weights"], "background weights", length=len(rows))
-    _need(
+    weights = numbers(raw["background"]["weights"], "background weights", length=len(rows))
+    need(
         rows and min(weights) > 0 and math.isclose(sum(weights), 1.0, abs_tol=1e-9),
         "background weights must be positive and sum to 1",
     )
     background = tuple(_background_row(row, inputs, features) for row in rows)
     uncertainty = raw["uncertainty"]
-    level = _numbers([uncertainty["level"]], "level")[0]
-    _need(0 < level < 1, "level must lie in (0, 1)")
+    level, draws = numbers([uncertainty["level"]], "level")[0], uncertainty["draws"]
+    need(isinstance(draws, list), "draws must be a list")
+    need(0 < level < 1, "level must lie in (0, 1)")
     limits = {name: _pair(pair, name) for name, pair in raw["limits"].items()}
-    _need(set(limits) <= set(inputs), "limits must be those of inputs")
+    need(set(limits) <= set(inputs), "limits must be those of inputs")
     model = PortableModel(
         kind=kind,
         inputs=inputs,
@@ -240,12 +185,12 @@ def _build(raw: Mapping[str, Any]) -> PortableModel:
         members=members,
         weights=weights,
         background=background,
-        bootstrap=_members(uncertainty["members"], features, kind),
+        bootstrap=tuple(_members(draw, features, kind) for draw in draws),
         level=level,
         limits=limits,
     )
-    _need(
-        all(m.baseline.times[-1] >= model.horizon for m in model.bootstrap if m.baseline),
+    need(
+        all(member.response.reach >= model.horizon for draw in model.bootstrap for member in draw),
         "bootstrap members must reach as far as the model",
     )
     return model
@@ -254,65 +199,46 @@ def _build(raw: Mapping[str, Any]) -> PortableModel:
 def _names(raw: object, what: str) -> tuple[str, ...]:
     if not isinstance(raw, list) or not raw or not all(isinstance(name, str) for name in raw):
         raise ModelError(f"{what} must be a list of names")
-    _need(len(set(raw)) == len(raw), f"{what} must differ")
+    need(len(set(raw)) == len(raw), f"{what} must differ")
     return tuple(raw)
 
 
 def _feature(raw: Mapping[str, Any], inputs: Sequence[str]) -> Feature:
     op, names, parameter = raw["op"], _names(raw["inputs"], "inputs of a feature"), raw["parameter"]
-    _need(op in OPS, f"unknown transform {op!r}")
-    _need(set(names) <= set(inputs), f"feature {raw['name']!r} uses inputs the model does not list")
+    need(op in OPS, f"unknown transform {op!r}")
+    need(set(names) <= set(inputs), f"feature {raw['name']!r} uses inputs the model does not list")
     if op == "level":
-        _need(
-            isinstance(parameter, list) and all(isinstance(x, str) for x in parameter), "level needs a list of levels"
-        )
+        need(isinstance(parameter, list) and all(isinstance(x, str) for x in parameter), "level needs a list of levels")
         parameter = tuple(parameter)
     elif op == "value":
-        _need(parameter is None, "value takes no parameter")
+        need(parameter is None, "value takes no parameter")
     else:
-        _numbers([parameter], f"parameter of {op}")  # kept as it is written, 10 or 10.0: its file has a digest
-        _need(op != "log10" or parameter > 0, "the floor of log10 must be positive")
+        numbers([parameter], f"parameter of {op}")  # kept as it is written, 10 or 10.0: its file has a digest
+        need(op != "log10" or parameter > 0, "the floor of log10 must be positive")
     return Feature(str(raw["name"]), op, names, parameter)
 
 
 def _members(raw: Sequence[Mapping[str, Any]], features: Sequence[Feature], kind: str) -> tuple[Member, ...]:
-    return tuple(_member(item, len(features), kind) for item in raw)
-
-
-def _member(raw: Mapping[str, Any], n_features: int, kind: str) -> Member:
-    _need(raw["kind"] == "linear", f"unknown member {raw['kind']!r}: a newer riskml is needed")
-    weight, intercept = _numbers([raw["weight"], raw["intercept"]], "weight and intercept")
-    _need(weight > 0, "member weights must be positive")
-    linear = Linear(intercept, _numbers(raw["coefficients"], "coefficients", length=n_features))
-    if kind == "binary":
-        return Member(weight, linear, None)
-    times = _numbers(raw["times"], "baseline times")
-    hazard = _numbers(raw["cumulative_hazard"], "cumulative hazard", length=len(times))
-    _need(
-        len(times) > 1 and times[0] == 0 and all(a < b for a, b in pairwise(times)),
-        "times must rise from 0",
-    )
-    _need(
-        hazard[0] == 0 and all(a <= b for a, b in pairwise(hazard)),
-        "cumulative hazard must rise from 0",
-    )
-    return Member(weight, linear, Baseline(times, hazard))
+    need(isinstance(raw, list), "members must be a list")
+    members = tuple(member_from_dict(item, len(features), kind) for item in raw)
+    need(members and math.isclose(sum(m.weight for m in members), 1.0, abs_tol=1e-9), "member weights must sum to 1")
+    return members
 
 
 def _background_row(row: Sequence[Any], inputs: Sequence[str], features: Sequence[Feature]) -> tuple[Value, ...]:
-    _need(len(row) == len(inputs), f"a background row must have {len(inputs)} values")
+    need(len(row) == len(inputs), f"a background row must have {len(inputs)} values")
     text = level_inputs(features)
     numeric = {name for f in features if f.op != "level" for name in f.inputs}
-    _need(not text & numeric, f"an input is a level or a number, not both: {', '.join(sorted(text & numeric))}")
+    need(not text & numeric, f"an input is a level or a number, not both: {', '.join(sorted(text & numeric))}")
     for name, value in zip(inputs, row, strict=True):
         if name in text:
-            _need(isinstance(value, str), f"background values of {name} must be levels")
+            need(isinstance(value, str), f"background values of {name} must be levels")
         else:
-            _numbers([value], f"background values of {name}")
+            numbers([value], f"background values of {name}")
     return tuple(value if isinstance(value, str) else float(value) for value in row)
 
 
 def _pair(raw: object, name: str) -> tuple[float, float]:
-    low, high = _numbers(raw, f"limits of {name}", length=2)
-    _need(low <= high, f"limits of {name} must rise")
+    low, high = numbers(raw, f"limits of {name}", length=2)
+    need(low <= high, f"limits of {name} must rise")
     return low, high

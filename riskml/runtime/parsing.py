@@ -49,7 +49,8 @@ class Reading(Record):
     Attributes
     ----------
     value : float, str or None
-        Number in the canonical unit, 1.0 / 0.0 for a tri-state, a level name, or None where nothing is known.
+        Number in the canonical unit, 1.0 / 0.0 for a tri-state, a level name, a date as YYYY-MM-DD, or None where
+        nothing is known.
         A value known only to lie below a limit L is carried as L / sqrt(2) (Hornung & Reed,
         Appl Occup Environ Hyg 1990;5:46-51); ``below`` keeps the limit.
     below : float or None
@@ -90,7 +91,8 @@ def parse(variable: Variable, raw: object, words: Words, unit: str | None = None
     words : Words
         The dictionary's words for missing, present and absent.
     unit : str, optional
-        Unit declared for the whole column; a unit written in the cell must then agree with it.
+        Unit declared for the whole column; a unit written in the cell must then agree with it. For a date the order of
+        day, month and year: "dmy", "mdy" or "ymd".
 
     Returns
     -------
@@ -109,14 +111,15 @@ def parse(variable: Variable, raw: object, words: Words, unit: str | None = None
     if variable.kind == "lesion_text":
         return _lesion_text(variable, raw, words)
     raw = _one_value(variable, raw)
-    if variable.kind == "tristate":
-        return _tristate(variable, raw, words)
-    if variable.kind == "category":
-        return _category(variable, raw, words)
-    if variable.kind == "identifier":
-        # Two rows without an identifier are two unknowns, not one patient called "NA".
-        return MISSING if str(raw).casefold() in words.missing else Reading(str(raw))
-    return _number(variable, raw, words, unit)
+    read = {"tristate": _tristate, "category": _category, "identifier": _identifier}.get(variable.kind)
+    if read is not None:
+        return read(variable, raw, words)
+    return (_date if variable.kind == "date" else _number)(variable, raw, words, unit)
+
+
+def _identifier(_variable: Variable, raw: str | float, words: Words) -> Reading:
+    """The text itself; two rows without an identifier are two unknowns, not one patient called "NA"."""
+    return MISSING if str(raw).casefold() in words.missing else Reading(str(raw))
 
 
 def _lesion_text(variable: Variable, raw: object, words: Words) -> Reading:
@@ -141,7 +144,8 @@ def _one_value(variable: Variable, raw: object) -> str | float:
         return raw
     text = " ".join(raw.split())
     if len(text) > MAX_CELL:
-        raise CellError(f"{variable.name} must be a short value", text[:40] + "...", "put free text elsewhere")
+        shown = "a long text" if variable.kind == "date" else text[:40] + "..."
+        raise CellError(f"{variable.name} must be a short value", shown, "put free text elsewhere")
     return text
 
 
@@ -198,6 +202,16 @@ def _category(variable: Variable, raw: str | float, words: Words) -> Reading:
     if text in words.missing or text == "nd":
         return MISSING
     raise CellError(f"{variable.name} must be one of {', '.join(variable.levels)}", raw, "use a listed level")
+
+
+def _date(variable: Variable, raw: str | float, words: Words, order: str | None) -> Reading:
+    """A calendar date; no message quotes it."""
+    if isinstance(raw, str) and raw.casefold() in words.missing:
+        return MISSING
+    from riskml.runtime.dates import is_serial, read_date  # no model has a date among its inputs
+
+    serial = Note("date_serial", f"{variable.name}: a day number of Excel (counted from 1900) was read as a date")
+    return Reading(read_date(variable.name, raw, order), None, (serial,) if is_serial(raw) else ())
 
 
 def _number(variable: Variable, raw: str | float, words: Words, unit: str | None) -> Reading:
@@ -285,7 +299,7 @@ def _canonical(variable: Variable, written: _Written, factor: float) -> float:
     low, high = variable.hard
     if not low <= value <= high:
         shown = f"{variable.quantity.show(low)} to {variable.quantity.show(high)}"
-        percent = variable.quantity.name == "fraction" and written.unit is None
+        percent = variable.quantity.name == "fraction" and factor == 1
         remedy = "give the unit (is it in %?)" if percent else "check the value and its unit"
         raise CellError(f"{variable.name} must lie in {shown}", written.raw, remedy)
     if variable.kind == "integer" and value != int(value):

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from riskml.runtime.bundle import Bundle
 
 
+# What an estimate is called, by the kind of the model's outcome.
+KINDS = {"binary": "probability", "survival": "survival", "incidence": "cumulative_incidence"}
 SCHEMA = "riskml.prediction/1"
 # Additivity of the explanation is checked on every prediction; a larger gap would be a defect, not rounding.
 TOLERANCE = 1e-8
@@ -104,19 +106,22 @@ class Prediction(Record):
         return {"kind": self.kind, "unit": "mo", **lists, "level": self.level}
 
     def _explanation(self) -> dict[str, Any] | None:
-        if self.on_value is None or self.on_link is None:
+        if self.on_value is None:
             return None
         lists = [self._effects(effects) for effects in self.on_value.effects]
-        link = {"scale": self.on_link.scale, "base": self.on_link.base[0], "value": self.on_link.value[0]}
         single = self.kind == "probability"
-        return {
+        found: dict[str, Any] = {
             "scale": self.on_value.scale,
             **({} if single else {"times": list(self.times)}),
             "base": self.on_value.base[0] if single else list(self.on_value.base),
             "effects": lists[0] if single else lists,
             "sum_error": self.on_value.sum_error,
-            "link": {**link, "effects": self._effects(self.on_link.effects[0]), "sum_error": self.on_link.sum_error},
         }
+        if self.on_link is not None:
+            link = {"scale": self.on_link.scale, "base": self.on_link.base[0], "value": self.on_link.value[0]}
+            effects = self._effects(self.on_link.effects[0])
+            found["link"] = {**link, "effects": effects, "sum_error": self.on_link.sum_error}
+        return found
 
     def _effects(self, effects: Mapping[str, float]) -> list[dict[str, Any]]:
         ordered = sorted(effects.items(), key=lambda item: (-abs(item[1]), item[0]))
@@ -165,6 +170,21 @@ def read_inputs(dictionary: Dictionary, patient: Mapping[str, Any]) -> dict[str,
 
             readings |= lesions_of_patient(dictionary, name, text, readings)
     return readings
+
+
+def derived_names(bundle: Bundle) -> tuple[str, ...]:
+    """What the model takes, or its population is described by, and other variables can make."""
+    return bundle.dictionary.derivable((*bundle.model.inputs, *bundle.manifest["applies_to"]))
+
+
+def patient_readings(bundle: Bundle, patient: Mapping[str, Any]) -> dict[str, Reading]:
+    """A patient's values, and what the model takes that follows from them; errors as in :func:`read_inputs`."""
+    readings, wanted = read_inputs(bundle.dictionary, patient), derived_names(bundle)
+    if not wanted:
+        return readings
+    from riskml.runtime.derived import with_derived  # only a model with such inputs pays for it
+
+    return with_derived(bundle.dictionary, readings, wanted)
 
 
 def known_values(bundle: Bundle, readings: Mapping[str, Reading]) -> dict[str, Value]:
@@ -217,13 +237,13 @@ def predict(
         If a time lies beyond the model's follow-up.
     """
     manifest, model, dictionary = bundle.manifest, bundle.model, bundle.dictionary
-    readings = read_inputs(dictionary, patient)
+    readings = patient_readings(bundle, patient)
     times = checked_times(bundle, at)
     known = known_values(bundle, readings)
     centre = value(model, known, times)
     low, high = interval(model, known, times, centre)
     on_value = explain_value(model, known, times) if explain else None
-    on_link = explain_link(model, known) if explain else None
+    on_link = explain_link(model, known) if explain and model.is_linear else None
     for effects in (on_value, on_link):
         if effects is not None and not effects.sum_error < TOLERANCE:
             raise RiskmlError(f"the explanation misses the estimate by {effects.sum_error:.1e}: please report this")
@@ -237,7 +257,7 @@ def predict(
             "digest": bundle.digest,
             "synthetic": manifest["synthetic"],
         },
-        kind="probability" if model.kind == "binary" else "survival",
+        kind=KINDS[model.kind],
         times=times,
         value=tuple(centre),
         low=tuple(low),
@@ -267,6 +287,8 @@ def _warnings(
                 "trained on SYNTHETIC data: this demonstrates the software and says nothing about any patient",
             )
         )
+    if "published" in manifest:
+        found.append(Remark("published_counts", manifest["published"]))
     if not manifest["usable_signal"]:
         found.append(
             Remark(
@@ -278,12 +300,23 @@ def _warnings(
         found.append(Remark("outside_domain", "this patient is unlike those the model learned from; see the reasons"))
     if len(missing) == len(bundle.model.inputs):
         found.append(Remark("no_inputs", "no input of this model is known: the estimate is the average of its cohort"))
+    used = {*bundle.model.inputs, *_made_of(bundle)}
     for name, reading in readings.items():
         given = not any(note.code == "read_from_text" for note in reading.notes)
         if bundle.dictionary[name].kind == "lesion_text":
             found.extend(Remark(note.code, note.message, name) for note in reading.notes)
-        elif name not in bundle.model.inputs and given:
+        elif name not in used and given:
             found.append(Remark("not_used", f"{bundle.dictionary[name].label} is not an input of this model", name))
-        elif name in bundle.model.inputs:
+        elif name in used:
             found.extend(Remark(note.code, note.message, name) for note in reading.notes)
     return found
+
+
+def _made_of(bundle: Bundle) -> frozenset[str]:
+    """Derived variables that count, with all that they are made of."""
+    names = derived_names(bundle)
+    if not names:
+        return frozenset()
+    from riskml.runtime.derived import components
+
+    return components(bundle.dictionary.definitions, names) | {*names}

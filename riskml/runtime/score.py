@@ -7,11 +7,13 @@ prototypes with the patient's known inputs put in. With every input known it is 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import exp
+from functools import cached_property
 from operator import mul
 
 from riskml.record import Record
-from riskml.runtime.model import Feature, Linear, Member, PortableModel, Value
+from riskml.runtime.members import Linear, Member, Trees, single
+from riskml.runtime.model import Feature, PortableModel, Value
+from riskml.runtime.responses import Calibrated, inner_of
 
 TYPE_CHECKING = False  # see riskml.record
 if TYPE_CHECKING:
@@ -20,18 +22,18 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from riskml.runtime.tree_games import Splits
+    from riskml.runtime.tree_tables import Forest
 
-# exp() of more than this is beyond a double; a linear predictor that large is certainty anyway.
-MAX_LOG = 700.0
+# Numbers of one block of answers when a table is scored: 8 MB.
+_CHUNK = 1_000_000
 
 
-def contribution(features: Sequence[Feature], linear: Linear, name: str, value: Value) -> float:
-    """What one known input adds to the linear predictor."""
-    return sum(
-        coefficient * feature.component(value)
-        for feature, coefficient in zip(features, linear.coefficients, strict=True)
-        if name in feature.inputs
-    )
+def contributions(features: Sequence[Feature], linear: Linear, name: str, values: Sequence[Value]) -> list[float]:
+    """What each of some values of one input adds to the linear predictor."""
+    pairs = zip(features, linear.coefficients, strict=True)
+    mine = [(feature.component, coefficient) for feature, coefficient in pairs if name in feature.inputs]
+    return [sum(coefficient * component(value) for component, coefficient in mine) for value in values]
 
 
 class Position(Record):
@@ -54,6 +56,27 @@ class Position(Record):
     rows: list[tuple[float, ...]]
     weights: list[float]
 
+    def filled(self, row: Sequence[float]) -> list[float]:
+        """All features, with one row of the prototypes in the place of what is missing."""
+        features = list(self.fixed)
+        for j, part in zip(self.moving, row, strict=True):
+            features[j] += part
+        return features
+
+    # A patient meets the trees of many members and refits: what they all need is made once.
+
+    @cached_property
+    def single(self) -> Sequence[float]:
+        """The features of a complete patient as trees compare them."""
+        return single(self.filled(self.rows[0]))
+
+    @cached_property
+    def splits(self) -> Splits:
+        """Which rows lie under which thresholds."""
+        from riskml.runtime.tree_games import Splits  # only a model with trees pays for it
+
+        return Splits([{0: column} for column in zip(*map(self.filled, self.rows), strict=True)], self.weights)
+
 
 def position(model: PortableModel, known: Mapping[str, Value]) -> Position:
     """Turn known inputs and background into features."""
@@ -72,32 +95,34 @@ def position(model: PortableModel, known: Mapping[str, Value]) -> Position:
     return Position(fixed, moving, list(merged), list(merged.values()))
 
 
-def points(member: Member, place: Position) -> list[float]:
-    """The linear predictor with each row of the background put in for what is missing."""
-    coefficients = member.linear.coefficients
-    lp = member.linear.intercept + sum(map(mul, coefficients, place.fixed))
-    moving = [coefficients[j] for j in place.moving]
-    return [lp + sum(map(mul, moving, row)) for row in place.rows]
+def points(member: Member, place: Position) -> list[Any]:
+    """The predictor's output with each row of the background put in for what is missing."""
+    predictor = member.predictor
+    if isinstance(predictor, Linear):  # only what moves is summed for each row
+        coefficients = predictor.coefficients
+        lp = predictor.at(place.fixed)
+        moving = [coefficients[j] for j in place.moving]
+        return [lp + sum(map(mul, moving, row)) for row in place.rows]
+    if not isinstance(predictor, Trees):
+        return [predictor.at(place.filled(row)) for row in place.rows]
+    if len(place.rows) == 1:
+        return [predictor.at_single(place.single)]
+    from riskml.runtime.tree_games import row_outputs
 
-
-def cumulative_hazards(member: Member, times: Sequence[float]) -> list[float]:
-    """Baseline cumulative hazard at each of ``times``; empty for a binary outcome, which has none."""
-    return [member.baseline.at(t) for t in times] if member.baseline else []
-
-
-def respond(member: Member, lps: list[float], weights: Sequence[float], hazards: Sequence[float]) -> list[float]:
-    """Link: the weighted mean probability over ``lps``, or the weighted mean S(t) for each cumulative hazard."""
-    if max(lps) > MAX_LOG or min(lps) < -MAX_LOG:
-        lps = [min(max(lp, -MAX_LOG), MAX_LOG) for lp in lps]
-    if member.baseline is None:
-        return [sum(w / (1.0 + exp(-lp)) for w, lp in zip(weights, lps, strict=True))]
-    relative = list(map(exp, lps))
-    return [sum(w * exp(-hazard * r) for w, r in zip(weights, relative, strict=True)) for hazard in hazards]
+    rows = row_outputs(predictor, place.splits)
+    return [row[0] for row in rows] if predictor.outputs == 1 else rows
 
 
 def member_value(member: Member, place: Position, times: Sequence[float]) -> list[float]:
-    """v(known) of one member: one number for a binary outcome, one per time for survival."""
-    return respond(member, points(member, place), place.weights, cumulative_hazards(member, times))
+    """v(known) of one member: one number for a binary outcome, one per time otherwise."""
+    predictor, response = member.predictor, member.response
+    prepared = response.prepare(times)
+    if isinstance(predictor, Trees) and response.is_mean and len(place.rows) > 1:
+        from riskml.runtime.tree_games import mean_outputs
+
+        outputs = mean_outputs(predictor, place.splits)
+        return response.mean([outputs[0] if predictor.outputs == 1 else outputs], [1.0], prepared)
+    return response.mean(points(member, place), place.weights, prepared)
 
 
 def value(model: PortableModel, known: Mapping[str, Value], times: Sequence[float] = ()) -> list[float]:
@@ -116,9 +141,15 @@ def value(model: PortableModel, known: Mapping[str, Value], times: Sequence[floa
     list of float
         ``[probability]``, or S(t) for each of ``times``.
     """
-    place = position(model, known)
-    parts = [member_value(member, place, times) for member in model.members]
-    sums = [sum(m.weight * p[k] for m, p in zip(model.members, parts, strict=True)) for k in range(len(parts[0]))]
+    return _mean(model.members, position(model, known), times)
+
+
+def _mean(members: Sequence[Member], place: Position, times: Sequence[float]) -> list[float]:
+    """Weighted mean of the members' v(known)."""
+    if len(members) == 1:
+        return [min(1.0, answer) for answer in member_value(members[0], place, times)]
+    parts = [member_value(member, place, times) for member in members]
+    sums = [sum(m.weight * p[k] for m, p in zip(members, parts, strict=True)) for k in range(len(parts[0]))]
     return [min(1.0, total) for total in sums]  # weights add up to 1 but for rounding
 
 
@@ -143,7 +174,7 @@ def interval(
     if not model.bootstrap:
         return [0.0] * len(centre), [1.0] * len(centre)
     place = position(model, known)
-    draws = [member_value(member, place, times) for member in model.bootstrap]
+    draws = [_mean(members, place, times) for members in model.bootstrap]
     tail = (1 - model.level) / 2
     low, high = [], []
     for k, middle in enumerate(centre):
@@ -174,25 +205,87 @@ def score_table(
     """
     import numpy as np
 
-    parts: dict[str, Any] = {name: _components(model, name, columns.get(name), n_rows) for name in model.inputs}
-    total = 0.0
-    for member in model.members:
-        total = total + member.weight * _score_member(model, member, parts, n_rows, times)
-    return np.asarray(np.minimum(total, 1.0))
+    fixed, missing = _known_features(model, columns, n_rows)
+    answers = np.zeros((n_rows, 1 if model.kind == "binary" else len(times)))
+    prepared = [member.response.prepare(times) for member in model.members]
+    forests = [_forest(member, ready) for member, ready in zip(model.members, prepared, strict=True)]
+    width = max(answers.shape[1], *(member.predictor.outputs for member in model.members))
+    # Few distinct patterns of what is missing; each is one broadcast over its prototypes.
+    code = np.packbits(missing, axis=1)
+    _, first, pattern_of = np.unique(code, axis=0, return_index=True, return_inverse=True)
+    for index, pattern in enumerate(missing[first]):
+        rows = np.flatnonzero(pattern_of.ravel() == index)
+        moving, weights = _moving_features(model, pattern)
+        for chunk in np.array_split(rows, 1 + len(rows) * len(weights) * width // _CHUNK):
+            for member, forest, ready in zip(model.members, forests, prepared, strict=True):
+                part = _table_mean(member, forest, fixed[chunk], moving, weights, ready)
+                answers[chunk] += member.weight * part
+    return np.minimum(answers, 1.0)
 
 
-def _components(model: PortableModel, name: str, column: Sequence[Any] | None, n_rows: int) -> Any:
-    """Features of one input, its components (n_rows, n_features_of_it), nan where missing, and the prototypes'."""
+def _forest(member: Member, prepared: Any) -> Forest | None:
+    """The trees of a member; of answers instead of outputs where a response is linear in them."""
+    from riskml.runtime.tree_tables import Forest
+
+    if not isinstance(member.predictor, Trees):
+        return None
+    inner = inner_of(member.response)
+    return (
+        Forest(member.predictor, lambda outputs: inner.table(outputs, prepared))
+        if inner.is_mean
+        else Forest(member.predictor)
+    )
+
+
+def _table_mean(member: Member, forest: Forest | None, fixed: Any, moving: Any, weights: Any, prepared: Any) -> Any:
+    """v(known) of one member; features are ``fixed`` (n_rows, ...) plus ``moving`` (n_prototypes, ...)."""
     import numpy as np
 
-    which = [j for j, feature in enumerate(model.features) if name in feature.inputs]
-    where = model.inputs.index(name)
-    prototypes = np.array([[model.features[j].component(row[where]) for j in which] for row in model.background])
-    rows = np.full((n_rows, len(which)), np.nan)
-    if column is not None:
-        for k, j in enumerate(which):
-            rows[:, k] = feature_column(model.features[j], column)
-    return which, rows, prototypes
+    response, table = member.response, member.predictor.table
+    if forest is None:  # linear: the outputs for a sum are the sum of the outputs
+        outputs = table(fixed)[:, None, :] + (table(moving) - table(np.zeros_like(moving[:1])))
+    elif response.is_mean:
+        return forest.mean(fixed, moving, weights)
+    else:
+        outputs = forest.grid(fixed, moving)
+    if forest is not None and isinstance(response, Calibrated) and response.response.is_mean:
+        answers = response.table_of(outputs)
+    else:
+        answers = response.table(outputs, prepared)
+    return np.tensordot(weights, answers, (0, 1))
+
+
+def _known_features(model: PortableModel, columns: Mapping[str, Sequence[Any]], n_rows: int) -> tuple[Any, Any]:
+    """Features as far as known inputs make them up (n_rows, n_features); inputs each row lacks (n_rows, n_inputs)."""
+    import numpy as np
+
+    fixed = np.zeros((n_rows, len(model.features)))
+    missing = np.ones((n_rows, len(model.inputs)), dtype=bool)
+    for j, feature in enumerate(model.features):
+        for name in feature.inputs:  # in the order in which plain Python adds them, to the last digit
+            if name in columns:
+                part = feature_column(feature, columns[name])
+                missing[:, model.inputs.index(name)] = np.isnan(part)
+                fixed[:, j] += np.nan_to_num(part, nan=0.0, posinf=np.inf, neginf=-np.inf)
+    return fixed, missing
+
+
+def _moving_features(model: PortableModel, missing: Sequence[bool]) -> tuple[Any, Any]:
+    """What the missing inputs add to each feature (n_prototypes, n_features), and the prototypes' weights.
+
+    Prototypes that add the same are one; with nothing missing there is one that adds nothing.
+    """
+    import numpy as np
+
+    if not any(missing):
+        return np.zeros((1, len(model.features))), np.ones(1)
+    moving = np.zeros((len(model.background), len(model.features)))
+    for j, feature in enumerate(model.features):
+        for i in map(model.inputs.index, feature.inputs):
+            if missing[i]:
+                moving[:, j] += [feature.component(row[i]) for row in model.background]
+    merged, place = np.unique(moving, axis=0, return_inverse=True)
+    return merged, np.bincount(place.ravel(), weights=model.weights)
 
 
 def feature_column(feature: Feature, column: Sequence[Any]) -> Any:
@@ -209,41 +302,3 @@ def feature_column(feature: Feature, column: Sequence[Any]) -> Any:
     if feature.op == "at_least":
         return np.where(np.isnan(x), np.nan, (x >= feature.parameter).astype(float))
     return x
-
-
-def _score_member(
-    model: PortableModel, member: Member, parts: Mapping[str, Any], n_rows: int, times: Sequence[float]
-) -> Any:
-    import numpy as np
-
-    lp = np.full(n_rows, member.linear.intercept)
-    missing = np.zeros((n_rows, len(model.inputs)), dtype=bool)
-    shift = np.zeros((len(model.inputs), len(model.background)))
-    for i, name in enumerate(model.inputs):
-        which, rows, prototypes = parts[name]
-        coefficients = np.array([member.linear.coefficients[j] for j in which])
-        given = rows @ coefficients
-        missing[:, i] = np.isnan(rows).any(axis=1)
-        lp += np.where(missing[:, i], 0.0, given)
-        shift[i] = prototypes @ coefficients
-    hazards = np.array(cumulative_hazards(member, times)) if member.baseline else None
-    answer = np.empty((n_rows, 1 if hazards is None else len(hazards)))
-    patterns, pattern_of = np.unique(missing, axis=0, return_inverse=True)
-    for index, pattern in enumerate(patterns):  # few distinct patterns; each is one broadcast over its prototypes
-        rows = np.flatnonzero(pattern_of.ravel() == index)
-        shifts, weights = (pattern @ shift, np.array(model.weights)) if pattern.any() else (np.zeros(1), np.ones(1))
-        for chunk in np.array_split(rows, 1 + len(rows) * len(shifts) // 2_000_000):
-            answer[chunk] = _respond_table(lp[chunk, None] + shifts[None, :], hazards) @ weights
-    return answer
-
-
-def _respond_table(lp: Any, hazards: Any) -> Any:
-    """``respond`` for an array (rows, prototypes) -> (rows, times, prototypes)."""
-    import numpy as np
-
-    lp = np.clip(lp, -MAX_LOG, MAX_LOG)[:, None, :]
-    if hazards is None:
-        small = np.exp(-np.abs(lp))
-        return np.where(lp >= 0, 1.0, small) / (1.0 + small)
-    with np.errstate(over="ignore"):  # an infinite hazard is certainty, as in plain Python
-        return np.exp(-hazards[None, :, None] * np.exp(lp))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 SMALLEST_CELL = 5
@@ -16,6 +17,17 @@ def count(number: int) -> str:
     ('0', '<5', '1,200')
     """
     return f"<{SMALLEST_CELL}" if 0 < number < SMALLEST_CELL else f"{number:,}"
+
+
+def without_small_counts(sentence: str) -> str:
+    """A sentence as it may leave the site: counts of 1 to 4 rows in it are not shown.
+
+    Examples
+    --------
+    >>> without_small_counts("response could not be judged in 3 rows of 51")
+    'response could not be judged in <5 rows of 51'
+    """
+    return re.sub(r"(?<![\d.,])[1-4](?= rows?\b)", f"<{SMALLEST_CELL}", sentence)
 
 
 def counts_of_a_whole(numbers: Sequence[int]) -> list[str]:

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from riskml.runtime.model import Feature, Linear, Value
+from riskml.runtime.members import Causes, Linear, Member, Trees
+from riskml.runtime.model import Feature, Value
 from riskml.runtime.score import feature_column
 
 # A value in a bundle comes from at least this many patients who have it.
@@ -99,23 +100,23 @@ def prototypes(
     frame: Any,
     inputs: Sequence[str],
     features: Sequence[Feature],
-    linear: Linear,
+    members: Sequence[Member],
     patient: IntArray | None = None,
 ) -> Background:
-    """Prototypes of the patients in ``frame`` for a model with the given linear predictor.
+    """Prototypes of the patients in ``frame`` for a model with the given members.
 
     Parameters
     ----------
     frame : DataFrame
         One column per input: numbers (nan missing) or levels (None missing).
-    inputs, features, linear
-        The model's inputs, features and linear predictor.
+    inputs, features, members
+        The model's inputs, features and members.
     patient : int array of shape (n_rows,), optional
         Patient of each row; each row its own patient by default.
     """
     patient = np.arange(len(frame)) if patient is None else patient
     size = max(SMALLEST_GROUP, -(-_patients(patient) // MAX_PROTOTYPES))
-    groups = microaggregate(_points(frame, inputs, features, linear), size, patient)
+    groups = microaggregate(_points(frame, inputs, features, members), size, patient)
     columns = [_prototype_column(frame[name], name, features, groups, patient) for name in inputs]
     rows = tuple(tuple(column[g] for column in columns) for g in range(len(groups)))
     weights = [len(group) / len(frame) for group in groups]
@@ -123,23 +124,55 @@ def prototypes(
     return Background(rows, tuple(weights), min(_patients(patient[group]) for group in groups))
 
 
-def _points(frame: Any, inputs: Sequence[str], features: Sequence[Feature], linear: Linear) -> FloatArray:
-    """One dimension per input: its standardised components, scaled by how much the input moves the predictor."""
+def reach_of(members: Sequence[Member], spread: FloatArray) -> FloatArray:
+    """How far one unit of each feature moves the answer, as far as prototypes need to know; shape (n_features,).
+
+    Parameters
+    ----------
+    members : sequence of Member
+        Coefficients of their linear predictors count; where there are none, how often their trees split on a feature.
+    spread : float array of shape (n_features,)
+        Standard deviation of each feature.
+    """
+    linears = [linear for member in members for linear in _linears(member)]
+    if linears:
+        return np.asarray(np.mean([np.abs(linear.coefficients) for linear in linears], axis=0))
+    splits = np.zeros(len(spread))
+    for member in members:
+        assert isinstance(member.predictor, Trees)
+        for tree in member.predictor.trees:
+            splits += np.bincount(np.array(tree.feature, dtype=np.intp), minlength=len(spread))
+    return np.divide(splits, spread, out=np.zeros(len(spread)), where=spread > 0)
+
+
+def _linears(member: Member) -> tuple[Linear, ...]:
+    if isinstance(member.predictor, Causes):
+        return member.predictor.linears
+    return (member.predictor,) if isinstance(member.predictor, Linear) else ()
+
+
+def _points(frame: Any, inputs: Sequence[str], features: Sequence[Feature], members: Sequence[Member]) -> FloatArray:
+    """One dimension per input: its standardised components, scaled by how much the input moves the answer."""
+    parts = {(j, name): _filled(f, frame[name]) for j, f in enumerate(features) for name in f.inputs}
+    columns = [sum(parts[j, name] for name in feature.inputs) for j, feature in enumerate(features)]
+    reach = reach_of(members, np.array([np.std(column) for column in columns]))
     dimensions, spread = [], []
     for name in inputs:
-        own = np.zeros(len(frame))
-        scale = 0.0
-        for feature, coefficient in zip(features, linear.coefficients, strict=True):
-            if name in feature.inputs:
-                part = feature_column(feature, frame[name])
-                known = part[~np.isnan(part)]
-                part = np.where(np.isnan(part), known.mean() if known.size else 0.0, part)
+        own, scale = np.zeros(len(frame)), 0.0
+        for (j, part_of), part in parts.items():
+            if part_of == name:
                 own += part / (part.std() or 1.0)
-                scale += abs(coefficient) * part.std()
+                scale += reach[j] * part.std()
         dimensions.append(own)
         spread.append(scale)
     relative = np.array(spread) / (max(spread) or 1.0)
     return np.column_stack(dimensions) * np.maximum(relative, _LEAST_WEIGHT)
+
+
+def _filled(feature: Feature, column: Any) -> FloatArray:
+    part = feature_column(feature, column)
+    known = part[~np.isnan(part)]
+    return np.where(np.isnan(part), known.mean() if known.size else 0.0, part)
 
 
 def _prototype_column(

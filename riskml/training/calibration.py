@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from riskml.runtime.small_cells import SMALLEST_CELL
+from riskml.training.metrics.competing import incidence_interval
 from riskml.training.metrics.survival import kaplan_meier
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.intp]
 # Groups of fewer patients say nothing, and could say too much about somebody.
 LEAST_GROUP = 10
 MOST_GROUPS = 5
@@ -58,7 +60,11 @@ class RiskDistribution:
 
 
 def calibration_curve(
-    risk: FloatArray, event: BoolArray, time: FloatArray | None, horizon: float | None
+    risk: FloatArray,
+    event: BoolArray,
+    time: FloatArray | None,
+    horizon: float | None,
+    cause: IntArray | None = None,
 ) -> CalibrationCurve:
     """Group rows by predicted risk and set prediction against observation.
 
@@ -69,14 +75,20 @@ def calibration_curve(
     event : bool array of shape (n_rows,)
     time : float array of shape (n_rows,) or None
     horizon : float or None
+    cause : int array of shape (n_rows,) or None
+        0 censored, 1 the event, 2 a competing event: the observed risk is then Aalen-Johansen's.
     """
     order, n_groups = np.argsort(risk, kind="stable"), int(np.clip(len(risk) // LEAST_GROUP, 1, MOST_GROUPS))
     groups = np.array_split(order, n_groups)
     if time is not None and horizon is not None:
         # A group nobody of which was followed to the horizon has no observed risk: fewer, larger groups then.
-        while len(groups) > 1 and any(np.isnan(kaplan_meier(time[g], event[g]).at(horizon)) for g in groups):
+        ended = event if cause is None else cause > 0
+        while len(groups) > 1 and any(np.isnan(kaplan_meier(time[g], ended[g]).at(horizon)) for g in groups):
             groups = np.array_split(order, len(groups) - 1)
-    points = [_point(event[g], None if time is None else time[g], horizon) for g in groups]
+    points = [
+        _point(event[g], None if time is None else time[g], horizon, None if cause is None else cause[g])
+        for g in groups
+    ]
     return CalibrationCurve(
         predicted=tuple(float(risk[g].mean()) for g in groups),
         observed=tuple(p[0] for p in points),
@@ -86,7 +98,12 @@ def calibration_curve(
     )
 
 
-def _point(event: BoolArray, time: FloatArray | None, horizon: float | None) -> tuple[float, float, float]:
+def _point(
+    event: BoolArray, time: FloatArray | None, horizon: float | None, cause: IntArray | None
+) -> tuple[float, float, float]:
+    if cause is not None and time is not None and horizon is not None:
+        interval = incidence_interval(time, cause, horizon)
+        return interval.value, interval.low, interval.high
     if time is None or horizon is None:
         interval = binomtest(int(event.sum()), len(event)).proportion_ci(0.95, method="wilson")
         return float(event.mean()), float(interval.low), float(interval.high)

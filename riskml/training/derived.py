@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from riskml.cohort.derivations import load_derived
 from riskml.cohort.derive import as_series, choose, compute
+from riskml.runtime.dictionary import load_dictionary
 
 
 class DerivedFeatures(TransformerMixin, BaseEstimator):
@@ -59,14 +59,14 @@ class DerivedFeatures(TransformerMixin, BaseEstimator):
             As :func:`riskml.cohort.derive.derive`.
         """
         validate_data(self, _frame(X), skip_check_array=True)
-        self.names_ = choose(list(X.columns), self.names, self.landmark, load_derived())
+        self.names_ = choose(list(X.columns), self.names, self.landmark, load_dictionary().definitions)
         return self
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
         """The table with the derived columns, rows and index unchanged; shape (n_rows, n_features_out)."""
         check_is_fitted(self)
         validate_data(self, _frame(X), reset=False, skip_check_array=True)
-        columns = compute(X, pd.DataFrame(index=X.index), self.names_, load_derived())
+        columns = compute(X, pd.DataFrame(index=X.index), self.names_, load_dictionary().definitions)
         out = X.copy() if self.passthrough else pd.DataFrame(index=X.index)
         for name, column in columns.items():
             made = as_series(column.data, X.index)

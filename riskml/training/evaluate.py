@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from riskml.cohort.cohort import Cohort
@@ -23,14 +22,17 @@ from riskml.training.fit import (
     check_judged,
     comparator_risk,
     fit_pipeline,
-    member_of,
     portable,
     training_set,
 )
+from riskml.training.learners.outside import answers, is_outside
+from riskml.training.learners.outside import link as outside_link
+from riskml.training.links import link_of
 from riskml.training.measures import Sample, comparator, measures_of, verdict, with_intervals
 from riskml.training.metrics.intervals import Interval
 from riskml.training.recipe import Recipe
 from riskml.training.resample import Plan, cross_validation
+from riskml.training.tasks import Steps, Store, run_tasks, steps
 
 FloatArray = NDArray[np.float64]
 
@@ -107,11 +109,17 @@ class OutOfFold:
         risk, link, reference = (
             a.mean(axis=0) if repeat is None else a[repeat] for a in (self.risk, self.link, self.reference)
         )
-        return Sample(rows.event, rows.time, risk, link, reference, rows.patient, horizon_months)
+        return Sample(rows.event, rows.time, risk, link, reference, rows.patient, horizon_months, rows.cause)
 
 
 def evaluate(
-    recipe: Recipe, cohort: Cohort, *, seed: int = 0, jobs: int = 1, progress: Callable[[str], None] | None = None
+    recipe: Recipe,
+    cohort: Cohort,
+    *,
+    seed: int = 0,
+    jobs: int = 1,
+    progress: Callable[[str], None] | None = None,
+    store: Store | None = None,
 ) -> Evaluation:
     """Repeated cross-validation of the whole pipeline, grouped by patient and stratified by outcome.
 
@@ -124,7 +132,9 @@ def evaluate(
     jobs : int
         Worker processes.
     progress : callable, optional
-        Told in words what is being done.
+        Told in words what is being done; see :func:`riskml.training.tasks.steps`.
+    store : Store, optional
+        Keeps folds as they finish; those it has are not fitted again.
 
     Raises
     ------
@@ -141,7 +151,8 @@ def evaluate(
     plan = cross_validation(rows.patient, rows.event, folds=recipe.folds, repeats=recipe.repeats, seed=seed)
     size = f"{rows.n_patients} patients, {rows.n_events} events"
     say(f"{recipe.name}: {plan.repeats} x {plan.folds}-fold cross-validation of {size}")
-    guesses = out_of_fold(recipe, rows, plan, jobs)
+    label = f"{recipe.name}: cross-validation"
+    guesses = out_of_fold(recipe, rows, plan, jobs, store=store, progress=steps(progress, label))
     say(f"{recipe.name}: intervals")
     samples = [guesses.sample(rows, repeat, recipe.horizon_months) for repeat in range(plan.repeats)]
     points, skipped = _points(samples, plan)
@@ -160,41 +171,51 @@ def evaluate(
         comparator=comparator(pooled),
         plan=plan.as_dict(),
         folds_not_estimable=skipped,
-        calibration=calibration_curve(pooled.risk, rows.event, rows.time, horizon),
+        calibration=calibration_curve(pooled.risk, rows.event, rows.time, horizon, rows.cause),
         distribution=risk_distribution(pooled.risk, rows.event, rows.time, horizon),
         usable_signal=usable,
         verdict=words,
     )
 
 
-def out_of_fold(recipe: Recipe, rows: TrainingSet, plan: Plan, jobs: int = 1) -> OutOfFold:
+def out_of_fold(
+    recipe: Recipe,
+    rows: TrainingSet,
+    plan: Plan,
+    jobs: int = 1,
+    *,
+    store: Store | None = None,
+    progress: Steps | None = None,
+) -> OutOfFold:
     """Fit on each training fold and score its test fold with the exported portable model."""
-    tasks = [(repeat, fold) for repeat in range(plan.repeats) for fold in range(plan.folds)]
-    results = Parallel(n_jobs=jobs)(delayed(_one_fold)(recipe, rows, plan.test_rows[r][f]) for r, f in tasks)
+    folds = [(repeat, fold) for repeat in range(plan.repeats) for fold in range(plan.folds)]
+    tasks = {f"fold-{r}-{f}": (recipe, rows, plan.test_rows[r][f]) for r, f in folds}
+    results = run_tasks(_one_fold, tasks, jobs=jobs, store=store, progress=progress)
     shape = (plan.repeats, len(rows.event))
     risk, link, reference = np.full(shape, np.nan), np.full(shape, np.nan), np.full(shape, np.nan)
-    for (repeat, fold), (own_risk, own_link, own_reference) in zip(tasks, results, strict=True):
+    for (repeat, fold), (own_risk, own_link, own_reference) in zip(folds, results, strict=True):
         test = plan.test_rows[repeat][fold]
         risk[repeat, test], link[repeat, test], reference[repeat, test] = own_risk, own_link, own_reference
     return OutOfFold(risk, link, reference)
 
 
-def _one_fold(recipe: Recipe, rows: TrainingSet, test: NDArray[np.intp]) -> tuple[FloatArray, FloatArray, float]:
+def _one_fold(recipe: Recipe, rows: TrainingSet, test: NDArray[np.intp]) -> tuple[list[float], list[float], float]:
+    """Risk and link of each test row, and the comparator's risk."""
     train = rows.take(np.setdiff1d(np.arange(len(rows.event)), test))
-    member = member_of(recipe, fit_pipeline(recipe, train))
-    model = portable(recipe, train, member)
-    columns = {name: rows.frame[name].to_numpy()[test] for name in recipe.inputs}
-    horizon = recipe.horizon_months
-    scores = score_table(model, columns, len(test), (horizon,))[:, 0]
-    reference = comparator_risk(train, horizon)
-    if member.baseline is None:
-        return scores, np.log(scores / (1 - scores)), reference
-    hazard = member.baseline.at(horizon)
-    if hazard == 0:  # all early events are in this test fold: the model says S = 1 for everybody and ranks nobody
-        return 1 - scores, np.zeros(len(test)), 1 - reference
-    # Each fold has its own baseline; on the log-hazard scale, without it, folds can be pooled.
-    link = np.log(-np.log(scores)) - math.log(hazard)
-    return 1 - scores, link, 1 - reference
+    pipeline, horizon = fit_pipeline(recipe, train), recipe.horizon_months
+    reference, survival = comparator_risk(train, horizon), recipe.kind == "survival"
+    if is_outside(recipe.learner):  # what is judged is the estimator itself: nothing portable ships
+        design = pipeline[:-1].transform(rows.frame.iloc[test])
+        scores = answers(pipeline[-1].estimators_[0], design, horizon if survival else None)
+        link = outside_link(scores, reference, survival=survival)
+    else:
+        model = portable(recipe, train, pipeline[-1].members())
+        columns = {name: rows.frame[name].to_numpy()[test] for name in recipe.inputs}
+        scores = score_table(model, columns, len(test), (horizon,))[:, 0]
+        link = link_of(model, scores, horizon)
+    if survival:
+        return (1 - scores).tolist(), link.tolist(), 1 - reference
+    return scores.tolist(), link.tolist(), reference
 
 
 def _points(samples: Sequence[Sample], plan: Plan) -> tuple[dict[str, float], int]:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from riskml.cohort.cohort import Cohort
+from riskml.cohort.derive import with_inputs
 from riskml.cohort.outcomes import Target, build_target
 from riskml.errors import DataError, Fault, NotEstimableError
 from riskml.runtime.bundle import Bundle
+from riskml.runtime.model import PortableModel
 from riskml.runtime.score import score_table
 from riskml.training.calibration import CalibrationCurve, calibration_curve
 from riskml.training.fit import LEAST_AT_RISK, LEAST_EVENTS, check_judged, check_single_cause
-from riskml.training.measures import Sample, comparator, verdict, with_intervals
+from riskml.training.links import link_of
+from riskml.training.measures import FloatArray, Sample, comparator, verdict, with_intervals
+from riskml.training.metrics.competing import aalen_johansen
 from riskml.training.metrics.intervals import Interval
 from riskml.training.metrics.survival import kaplan_meier
 from riskml.training.train import left_out
@@ -68,8 +72,9 @@ class ExternalValidation:
 def validate(bundle: Bundle, cohort: Cohort, *, seed: int = 0) -> ExternalValidation:
     """Judge a bundle on a cohort it was not trained on.
 
-    The outcome is the bundle's own definition. Inputs the cohort lacks are averaged over the background, as for a
-    patient of whom they are not known, and the case mix says so.
+    The outcome is the bundle's own definition, and derived inputs are made by its own definitions where the cohort does
+    not store them. Inputs the cohort lacks are averaged over the background, as for a patient of whom they are not
+    known, and the case mix says so.
 
     Parameters
     ----------
@@ -89,6 +94,7 @@ def validate(bundle: Bundle, cohort: Cohort, *, seed: int = 0) -> ExternalValida
     ----------
     Riley RD et al. Evaluation of clinical prediction models (part 2): external validation. BMJ 2024;384:e074820.
     """
+    cohort = with_inputs(cohort, bundle.model.inputs, bundle.dictionary)
     target = checked_target(bundle, cohort)
     sample = predictions(bundle, cohort, target)
     metrics = with_intervals(sample, seed=seed)
@@ -105,7 +111,9 @@ def validate(bundle: Bundle, cohort: Cohort, *, seed: int = 0) -> ExternalValida
         left_out=target.flow,
         metrics=metrics,
         comparator=comparator(sample),
-        calibration=calibration_curve(sample.risk, sample.event, sample.time, sample.horizon if survival else None),
+        calibration=calibration_curve(
+            sample.risk, sample.event, sample.time, sample.horizon if survival else None, sample.cause
+        ),
         case_mix=tuple(_case_mix(bundle, cohort, target)),
         verdict=f"{verdict(metrics, target.n_events)[1]}; {_calibration_words(metrics)}",
     )
@@ -122,7 +130,8 @@ def checked_target(bundle: Bundle, cohort: Cohort) -> Target:
         rule = "must have an input of the model"
         raise DataError("external validation was refused", [Fault(None, None, rule, cohort.name, remedy)])
     target = build_target(cohort, bundle.manifest["outcome"], bundle.dictionary)
-    check_single_cause(bundle.manifest["name"], target)
+    if bundle.model.kind != "incidence":
+        check_single_cause(bundle.manifest["name"], target)
     check_judged(bundle.manifest["name"], target.entry)
     for which, mask in (("with", target.event), ("without", ~target.event)):
         count = len(np.unique(target.patient[mask]))
@@ -156,18 +165,29 @@ def horizon_of(bundle: Bundle, target: Target) -> float:
 
 
 def predictions(bundle: Bundle, cohort: Cohort, target: Target) -> Sample:
-    """The bundle's predictions for the rows of ``target``, set against what happened."""
+    """The bundle's predictions for the rows of ``target``, set against what happened.
+
+    Derived inputs must be columns already (:func:`riskml.cohort.derive.with_inputs`); inputs that are not count as
+    unknown.
+    """
     horizon, model = horizon_of(bundle, target), bundle.model
-    frame = cohort.frame.iloc[target.rows]
-    columns = {name: frame[name].to_numpy() for name in model.inputs if name in frame}
-    scores = score_table(model, columns, len(frame), (horizon,))[:, 0]
+    scores = scores_of(model, cohort, target, (horizon,))[:, 0]
     if target.time is None:
         reference = np.full(len(scores), target.event.mean())
-        return Sample(target.event, None, scores, np.log(scores / (1 - scores)), reference, target.patient, horizon)
-    hazard = math.fsum(m.weight * m.baseline.at(horizon) for m in model.members if m.baseline)
-    link = np.log(-np.log(scores)) - math.log(hazard)
+        return Sample(target.event, None, scores, link_of(model, scores, horizon), reference, target.patient, horizon)
+    link = link_of(model, scores, horizon)
+    if model.kind == "incidence":
+        reference = np.full(len(scores), aalen_johansen(target.time, target.cause, horizon))
+        return Sample(target.event, target.time, scores, link, reference, target.patient, horizon, target.cause)
     reference = np.full(len(scores), 1 - float(kaplan_meier(target.time, target.event).at(horizon)))
     return Sample(target.event, target.time, 1 - scores, link, reference, target.patient, horizon)
+
+
+def scores_of(model: PortableModel, cohort: Cohort, target: Target, times: Sequence[float]) -> FloatArray:
+    """The model's answers for the rows of ``target``; shape (n_rows, 1), or (n_rows, n_times)."""
+    frame = cohort.frame.iloc[target.rows]
+    columns = {name: frame[name].to_numpy() for name in model.inputs if name in frame}
+    return score_table(model, columns, len(frame), times)
 
 
 def _case_mix(bundle: Bundle, cohort: Cohort, target: Target) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,12 +10,19 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from riskml.cohort.cohort import Cohort
+from riskml.cohort.derive import with_inputs
 from riskml.cohort.outcomes import Target, build_target
-from riskml.errors import DataError, Fault, NotEstimableError
-from riskml.runtime.model import Member, PortableModel
+from riskml.errors import DataError, Fault, NotEstimableError, RiskmlError, UsageError
+from riskml.runtime.dictionary import load_dictionary
+from riskml.runtime.members import Member
+from riskml.runtime.model import PortableModel
 from riskml.training.background import SMALLEST_GROUP, Background, numeric_limits, prototypes
-from riskml.training.learners.table import LEARNERS
+from riskml.training.ensemble import Part, build_ensemble, gate
+from riskml.training.learners.outside import is_outside
+from riskml.training.learners.table import Context
+from riskml.training.metrics.competing import aalen_johansen
 from riskml.training.metrics.survival import kaplan_meier
+from riskml.training.planning import check_carried
 from riskml.training.recipe import Recipe
 from riskml.training.transform import DesignMatrix
 
@@ -46,6 +53,14 @@ class TrainingSet:
         When each patient came under risk, where that is later than the origin.
     definition : str
         Every choice behind the outcome, in plain words.
+    notes : tuple of str
+        What a reader of results should know about the outcome and the derived inputs.
+    parts : tuple of Part
+        The learners of the recipe that this cohort's events can carry.
+    parts_left_out : tuple of str
+        The others, with the reason.
+    cause : int array, or None
+        0 censored, 1 the event, 2 a competing event, where there are several causes.
     """
 
     frame: Any
@@ -56,6 +71,10 @@ class TrainingSet:
     grid: tuple[float, ...]
     entry: NDArray[np.float64] | None = None
     definition: str = ""
+    notes: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
+    parts_left_out: tuple[str, ...] = ()
+    cause: NDArray[np.intp] | None = None
 
     @property
     def n_patients(self) -> int:
@@ -71,7 +90,8 @@ class TrainingSet:
         """The same set restricted to (or resampled to) ``rows``."""
         time, entry = (None if a is None else a[rows] for a in (self.time, self.entry))
         frame, event, patient = self.frame.iloc[rows], self.event[rows], self.patient[rows]
-        return TrainingSet(frame, event, time, patient, self.flow, self.grid, entry, self.definition)
+        cause = None if self.cause is None else self.cause[rows]
+        return replace(self, frame=frame, event=event, time=time, patient=patient, entry=entry, cause=cause)
 
 
 def training_set(recipe: Recipe, cohort: Cohort) -> TrainingSet:
@@ -82,31 +102,42 @@ def training_set(recipe: Recipe, cohort: Cohort) -> TrainingSet:
     DataError
         If the cohort lacks an input column.
     NotEstimableError
-        If fewer than five patients have (by the horizon to be judged), or lack, the outcome, follow-up ends before
-        that horizon, or there are competing events, which no learner here can model.
+        If fewer than five patients have (by the horizon to be judged), or lack, the outcome, there are too few events
+        for the recipe's coefficients, follow-up ends before that horizon, or there are competing events and the recipe
+        is not about several causes.
 
     Notes
     -----
     An input that fewer than five patients have counts as missing throughout: its mean in the bundle's background would
-    be the value of a few patients.
+    be the value of a few patients. A derived input is computed where the cohort does not store it.
     """
-    absent = [name for name in recipe.inputs if name not in cohort.frame]
+    known_before, cohort = len(cohort.notes), with_inputs(cohort, recipe.inputs)
+    absent = [name for name in recipe.inputs if name not in cohort.frame and name not in recipe.optional]
     if absent:
-        remedy = "add the column (empty cells are allowed), or map it with --columns"
-        raise DataError(
-            f"the cohort cannot train {recipe.name}",
-            [Fault(None, n, "must be a column of the cohort", None, remedy) for n in absent],
-        )
-    target = build_target(cohort, recipe.outcome)
-    check_single_cause(recipe.name, target)
+        raise DataError(f"the cohort cannot train {recipe.name}", [_absent(name) for name in absent])
+    target = build_target(cohort, {"name": recipe.outcome, **recipe.outcome_table})
+    if recipe.kind != "incidence":
+        check_single_cause(recipe.name, target)
     _check_events(recipe, target)
-    frame = cohort.frame.iloc[target.rows][list(recipe.inputs)].reset_index(drop=True)
+    check_carried(recipe, target)
+    frame = cohort.frame.iloc[target.rows].reindex(columns=list(recipe.inputs)).reset_index(drop=True)
     for name in recipe.inputs:
         if len(np.unique(target.patient[frame[name].notna()])) < SMALLEST_GROUP:
             frame[name] = np.nan
     grid = _grid(recipe, target)
-    shown = (target.flow, grid, target.entry, target.definition)
+    notes = (*target.notes, *(note.message for note in cohort.notes[known_before:]))
+    parts, out = gate(recipe.learner, target.n_events)
+    cause = target.cause if recipe.kind == "incidence" else None
+    shown = (target.flow, grid, target.entry, target.definition, notes, parts, out, cause)
     return TrainingSet(frame, target.event, target.time, target.patient, *shown)
+
+
+def _absent(name: str) -> Fault:
+    made = load_dictionary().definitions.get(name)
+    remedy = "add the column (empty cells are allowed), or map it with --columns"
+    if made is not None:
+        remedy = f"add the column, or those it is made of ({', '.join(made.inputs)}); empty cells are allowed"
+    return Fault(None, name, "must be a column of the cohort", None, remedy)
 
 
 def check_single_cause(name: str, target: Target) -> None:
@@ -172,38 +203,54 @@ def _grid(recipe: Recipe, target: Target) -> tuple[float, ...]:
     return grid
 
 
-def fit_pipeline(recipe: Recipe, rows: TrainingSet) -> Pipeline:
-    """Pre-processing and learner, fitted to ``rows`` alone."""
-    learner = LEARNERS[recipe.learner["kind"]].build(recipe.learner, rows.grid)
-    pipeline = Pipeline([("design", DesignMatrix(recipe.features)), ("learner", learner)])
-    return pipeline.fit(rows.frame, outcome_array(rows))
+def fit_pipeline(recipe: Recipe, rows: TrainingSet, *, seed: int = 0, light: bool = False) -> Pipeline:
+    """Pre-processing and learners, fitted to ``rows`` alone.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    rows : TrainingSet
+    seed : int
+        For learners that draw.
+    light : bool
+        Whether this is a refit for an interval, for which some learners have a smaller form.
+    """
+    ensemble = build_ensemble(rows.parts, Context(recipe, rows.grid, seed), light=light)
+    pipeline = Pipeline([("design", DesignMatrix(recipe.features)), ("learner", ensemble)])
+    try:
+        return pipeline.fit(rows.frame, outcome_array(rows), learner__groups=rows.patient)
+    except RiskmlError:
+        raise
+    except Exception as error:
+        if is_outside(recipe.learner):
+            raise UsageError(f"{recipe.learner['estimator']} failed: {type(error).__name__}: {error}") from None
+        if isinstance(error, ValueError):  # a learner says what it cannot take: late entries, events of one kind only
+            raise NotEstimableError(f"{recipe.name} cannot be fitted: {error}") from error
+        raise
 
 
 def outcome_array(rows: TrainingSet) -> NDArray[Any]:
     """The outcome as scikit-learn (int array) or scikit-survival (structured array) takes it, with any entry times."""
     if rows.time is None:
         return rows.event.astype(int)
-    delayed = [] if rows.entry is None else [("entry", float)]
-    outcome = np.empty(len(rows.event), dtype=[("event", bool), ("time", float), *delayed])
-    outcome["event"], outcome["time"] = rows.event, rows.time
-    if rows.entry is not None:
-        outcome["entry"] = rows.entry
+    first = {"event": rows.event} if rows.cause is None else {"cause": rows.cause}
+    fields = {**first, "time": rows.time, **({} if rows.entry is None else {"entry": rows.entry})}
+    outcome = np.empty(len(rows.event), dtype=[(name, values.dtype) for name, values in fields.items()])
+    for name, values in fields.items():
+        outcome[name] = values
     return outcome
 
 
-def member_of(recipe: Recipe, pipeline: Pipeline) -> Member:
-    """The fitted pipeline as a member of the portable model."""
-    return LEARNERS[recipe.learner["kind"]].export(pipeline[-1])
-
-
-def portable(recipe: Recipe, rows: TrainingSet, member: Member, bootstrap: tuple[Member, ...] = ()) -> PortableModel:
-    """Put a fitted member, its background and its bootstrap together."""
-    background = background_of(recipe, rows, member)
+def portable(
+    recipe: Recipe, rows: TrainingSet, members: tuple[Member, ...], bootstrap: tuple[tuple[Member, ...], ...] = ()
+) -> PortableModel:
+    """Put fitted members, their background and the bootstrap together."""
+    background = background_of(recipe, rows, members)
     return PortableModel(
         kind=recipe.kind,
         inputs=recipe.inputs,
         features=recipe.features,
-        members=(member,),
+        members=members,
         weights=background.weights,
         background=background.rows,
         bootstrap=bootstrap,
@@ -212,13 +259,15 @@ def portable(recipe: Recipe, rows: TrainingSet, member: Member, bootstrap: tuple
     )
 
 
-def background_of(recipe: Recipe, rows: TrainingSet, member: Member) -> Background:
-    """Prototypes of the training rows for this member."""
-    return prototypes(rows.frame, recipe.inputs, recipe.features, member.linear, rows.patient)
+def background_of(recipe: Recipe, rows: TrainingSet, members: tuple[Member, ...]) -> Background:
+    """Prototypes of the training rows for these members."""
+    return prototypes(rows.frame, recipe.inputs, recipe.features, members, rows.patient)
 
 
 def comparator_risk(rows: TrainingSet, horizon_months: float) -> float:
-    """What one would say without a model: the prevalence, or the Kaplan-Meier survival at the horizon."""
+    """What one would say without a model: prevalence, Kaplan-Meier survival or Aalen-Johansen incidence."""
     if rows.time is None:
         return float(rows.event.mean())
+    if rows.cause is not None:
+        return aalen_johansen(rows.time, rows.cause, horizon_months, rows.entry)
     return float(kaplan_meier(rows.time, rows.event, rows.entry).at(horizon_months))

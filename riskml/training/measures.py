@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from riskml.training.metrics import binary, survival
+from riskml.training.metrics import binary, competing, survival
 from riskml.training.metrics.intervals import Interval, auc_interval, bootstrap_interval
 
 FloatArray = NDArray[np.float64]
@@ -42,6 +42,8 @@ class Sample:
         Patient of each row; bootstraps draw patients.
     horizon : float
         Month at which survival is judged.
+    cause : int array, or None
+        0 censored, 1 the event, 2 a competing event, where there are several causes.
     """
 
     event: BoolArray
@@ -51,12 +53,14 @@ class Sample:
     reference: FloatArray
     patient: IntArray
     horizon: float
+    cause: IntArray | None = None
 
     def take(self, rows: IntArray) -> Sample:
         """The same sample restricted to, or resampled to, ``rows``."""
         time = None if self.time is None else self.time[rows]
         arrays = (self.risk[rows], self.link[rows], self.reference[rows], self.patient[rows])
-        return Sample(self.event[rows], time, *arrays, self.horizon)
+        cause = None if self.cause is None else self.cause[rows]
+        return Sample(self.event[rows], time, *arrays, self.horizon, cause)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +100,33 @@ SURVIVAL: Mapping[str, Measure] = {
 }
 
 
+Causes = Callable[[FloatArray, IntArray, Sample], float]
+
+
+def _incidence(function: Causes) -> Callable[[Sample], float]:
+    def of(sample: Sample) -> float:
+        assert sample.time is not None
+        assert sample.cause is not None
+        return function(sample.time, sample.cause, sample)
+
+    return of
+
+
+INCIDENCE: Mapping[str, Measure] = {
+    "c_index": Measure(_incidence(lambda t, k, s: competing.c_index(t, k, s.link)), _SHARE),
+    "brier": Measure(_incidence(lambda t, k, s: competing.ipcw_brier(t, k, s.risk, s.horizon)), _SHARE),
+    "ipa": Measure(_incidence(lambda t, k, s: competing.ipa(t, k, s.risk, s.horizon, s.reference)), _GAIN),
+    "calibration_slope": Measure(_incidence(lambda t, k, s: competing.calibration_slope(t, k, s.link)), _FREE),
+    "observed_expected": Measure(
+        _incidence(lambda t, k, s: competing.observed_expected_at(t, k, s.risk, s.horizon)), _RATIO
+    ),
+}
+
+
 def measures_of(sample: Sample) -> Mapping[str, Measure]:
     """The measures that fit the kind of outcome."""
+    if sample.cause is not None:
+        return INCIDENCE
     return BINARY if sample.time is None else SURVIVAL
 
 
@@ -144,6 +173,9 @@ def comparator(sample: Sample) -> dict[str, Any]:
     mean = float(sample.reference.mean())
     if sample.time is None:
         return {"name": "prevalence", "risk": mean, "brier": binary.brier(sample.event, sample.reference), "auc": 0.5}
+    if sample.cause is not None:
+        score = competing.ipcw_brier(sample.time, sample.cause, sample.reference, sample.horizon)
+        return {"name": "Aalen-Johansen", "risk": mean, "brier": score, "c_index": 0.5}
     score = survival.ipcw_brier(sample.time, sample.event, 1 - sample.reference, sample.horizon)
     return {"name": "Kaplan-Meier", "risk": mean, "brier": score, "c_index": 0.5}
 

@@ -12,6 +12,7 @@ from riskml.errors import DataError, UsageError
 from riskml.resources import folder
 from riskml.runtime.dictionary import Dictionary, load_dictionary
 from riskml.runtime.model import Feature
+from riskml.training.ensemble import parts_of
 from riskml.training.recipe_rules import faults_of
 
 
@@ -23,7 +24,9 @@ class Recipe:
     ----------
     name, version, label : str
     outcome : str
-        A name in ``features/outcomes.toml``.
+        A name in ``features/outcomes.toml``, or that of the recipe's own outcome.
+    outcome_table : mapping
+        How that outcome is made of columns.
     landmark : str
         Time of prediction; every input is known by then.
     features : tuple of Feature
@@ -41,6 +44,13 @@ class Recipe:
         Refits of the whole pipeline that give the intervals, of ``level``.
     column_maps : tuple of Path
         Shipped column maps that may apply to a file.
+    kind : {"binary", "survival", "incidence"}
+        What is estimated; incidence where a learner of several causes was chosen.
+    optional : frozenset of str
+        Inputs a cohort need not have: missing throughout, they have no effect.
+    without_studies : tuple of str
+        Studies of ``features/evidence.toml`` that literature priors and directions must not use: those the cohort comes
+        from, or was simulated from.
     """
 
     name: str
@@ -63,6 +73,9 @@ class Recipe:
     golden: tuple[Mapping[str, Any], ...]
     column_maps: tuple[Path, ...]
     kind: str
+    outcome_table: Mapping[str, Any]
+    optional: frozenset[str]
+    without_studies: tuple[str, ...] = ()
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -112,11 +125,17 @@ def _recipe_path(source: str) -> Path:
 def _recipe(raw: Mapping[str, Any], path: Path, dictionary: Dictionary) -> Recipe:
     evaluation, uncertainty = raw.get("evaluation", {}), raw.get("uncertainty", {})
     horizons = tuple(float(h) for h in raw.get("horizons_months", ()))
+    outcome = raw["outcome"]
+    own = isinstance(outcome, Mapping)
+    table = outcome if own else dictionary.outcomes[outcome]
+    of_learner = {part.learner.outcome for part in parts_of(raw["learner"])}
+    optional = {name for item in raw["feature"] if item.get("optional") for name in item["inputs"]}
+    needed = {name for item in raw["feature"] if not item.get("optional") for name in item["inputs"]}
     return Recipe(
         name=raw["name"],
         version=raw["version"],
         label=raw["label"],
-        outcome=raw["outcome"],
+        outcome=str(outcome.get("name", raw["name"])) if own else outcome,
         landmark=raw["landmark"],
         intended_use=raw["intended_use"],
         not_for=tuple(raw["not_for"]),
@@ -132,7 +151,10 @@ def _recipe(raw: Mapping[str, Any], path: Path, dictionary: Dictionary) -> Recip
         level=uncertainty.get("level", 0.9),
         golden=tuple(raw.get("golden") or ({},)),
         column_maps=tuple(path.parent / name for name in raw.get("column_maps", ())),
-        kind=dictionary.outcomes[raw["outcome"]]["kind"],
+        kind="incidence" if of_learner == {"incidence"} else table["kind"],
+        outcome_table=table,
+        optional=frozenset(optional - needed),
+        without_studies=tuple(raw.get("evidence", {}).get("without_studies", ())),
     )
 
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from riskml.cohort.outcomes.settings import contradictions
 from riskml.errors import DataError, Fault
 from riskml.runtime.dictionary import Dictionary, Variable
 from riskml.runtime.explain import MAX_INPUTS
 from riskml.runtime.model import OPS
 from riskml.runtime.predict import read_inputs
-from riskml.training.learners.table import LEARNERS
+from riskml.runtime.time_responses import DISTRIBUTIONS
+from riskml.training.ensemble import COMBINED
+from riskml.training.learners.outside import KIND as OUTSIDE
+from riskml.training.learners.table import find_learner, known_learners
 
 _EXAMPLE = "see models/non_response/recipe.toml"
 
@@ -65,7 +70,7 @@ _REQUIRED: Mapping[str, Rule] = {
     "name": _NAME,
     "version": _TEXT,
     "label": _TEXT,
-    "outcome": _TEXT,
+    "outcome": Rule(lambda value: _is_text(value) or isinstance(value, dict), "the name of an outcome, or a table"),
     "landmark": _TEXT,
     "intended_use": _TEXT,
     "not_for": _TEXTS,
@@ -79,6 +84,7 @@ _KEYS: Mapping[str, Rule] = {
     "applies_to": _TABLE,
     "evaluation": _TABLE,
     "uncertainty": _TABLE,
+    "evidence": _TABLE,
     "golden": _TABLES,
 }
 _SETTINGS: Mapping[str, Mapping[str, Rule]] = {
@@ -87,8 +93,31 @@ _SETTINGS: Mapping[str, Mapping[str, Rule]] = {
         "bootstrap": _whole(0),
         "level": Rule(lambda value: _is_number(value) and 0 < value < 1, "a number between 0 and 1"),
     },
+    "evidence": {"without_studies": _TEXTS},
 }
-_LEARNER_SETTINGS: Mapping[str, Rule] = {"prior_scale": _POSITIVE, "grid_months": _RISING}
+_SHARE = Rule(lambda value: _is_number(value) and 0 <= value <= 1, "a number from 0 to 1")
+_CLASS = Rule(
+    lambda value: isinstance(value, str) and bool(re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*", value)),
+    "a class, written 'package.module:Class'",
+)
+_ANYTHING = Rule(lambda _: True, "")
+_TRUTH = Rule(lambda value: isinstance(value, bool), "true or false")
+_LEARNER_SETTINGS: Mapping[str, Rule] = {
+    "prior_scale": _POSITIVE,
+    "prior_weight": _SHARE,
+    "grid_months": _RISING,
+    "trees": _whole(1),
+    "leaf": _whole(1),
+    "rounds": _whole(1),
+    "depth": _whole(1),
+    "learning_rate": Rule(lambda value: _is_number(value) and 0 < value <= 1, "a number above 0, at most 1"),
+    "distribution": Rule(lambda value: value in DISTRIBUTIONS, f"one of {', '.join(sorted(DISTRIBUTIONS))}"),
+    "weight": _POSITIVE,
+    "least_events": _whole(0),
+    "calibrate": _TRUTH,
+}
+# Boosting has all three; see riskml.training.learners.parametric.
+_PARAMETRIC = Rule(lambda value: value in ("weibull", "loglogistic"), "one of loglogistic, weibull")
 _FEATURE: Mapping[str, Rule] = {"name": _TEXT, "op": _TEXT, "inputs": _TEXTS, "why": _TEXT}
 _PARAMETER: Mapping[str, Rule] = {
     "log10": Rule(_POSITIVE.holds, "a positive number, the floor"),
@@ -96,6 +125,7 @@ _PARAMETER: Mapping[str, Rule] = {
     "at_least": Rule(_is_number, "a number, the cut"),
     "level": Rule(_TEXTS.holds, "a list of levels"),
 }
+_FEATURE_EXTRAS: Mapping[str, Rule] = {"parameter": _ANYTHING, "optional": _TRUTH}
 _NO_PARAMETER = Rule(lambda value: value is None, "left out")
 
 
@@ -110,10 +140,14 @@ def faults_of(raw: Mapping[str, Any], dictionary: Dictionary) -> Iterator[Fault]
     for section, rules in _SETTINGS.items():
         yield from _setting_faults(sound.get(section, {}), rules, f"{section}.", "a setting")
     outcome, landmark = sound.get("outcome"), sound.get("landmark")
-    yield from _not_listed("outcome", outcome, dictionary.outcomes)
+    if isinstance(outcome, Mapping):
+        for words in contradictions(outcome, dictionary):
+            yield Fault(None, "outcome", words, None, "see docs/outcomes.md")
+    else:
+        yield from _not_listed("outcome", outcome, dictionary.outcomes)
     yield from _not_listed("landmark", landmark, dictionary.landmarks)
     landmark = landmark if landmark in dictionary.landmarks else None
-    kind = dictionary.outcomes.get(outcome or "", {}).get("kind")
+    kind = (outcome if isinstance(outcome, Mapping) else dictionary.outcomes.get(outcome or "", {})).get("kind")
     if "learner" in sound:
         yield from _learner_faults(sound["learner"], kind)
     yield from _features_faults(sound.get("feature", ()), landmark, dictionary)
@@ -123,6 +157,7 @@ def faults_of(raw: Mapping[str, Any], dictionary: Dictionary) -> Iterator[Fault]
         yield from _golden_faults(number, patient, dictionary)
     if kind == "survival":
         yield from _horizon_faults(raw, sound)
+    yield from _study_faults(sound.get("evidence", {}).get("without_studies"))
 
 
 def _wrong(place: str, rule: Rule, value: Any) -> Fault:
@@ -147,17 +182,65 @@ def _not_listed(place: str, value: Any, known: Any) -> Iterator[Fault]:
 
 
 def _learner_faults(learner: Mapping[str, Any], outcome_kind: str | None) -> Iterator[Fault]:
-    kind = learner.get("kind")
-    if not isinstance(kind, str) or kind not in LEARNERS:
-        yield Fault(None, "learner.kind", "must be one of " + ", ".join(LEARNERS), str(kind), "use a listed learner")
+    if learner.get("kind") == OUTSIDE:
+        yield from _outside_faults(learner, outcome_kind)
         return
-    spec = LEARNERS[kind]
-    if outcome_kind and spec.outcome != outcome_kind:
+    if learner.get("kind") not in COMBINED:
+        yield from _member_faults("learner", learner, outcome_kind, {"calibrate", "grid_months"})
+        return
+    own = {"kind": _ANYTHING, "member": _ANYTHING, **({} if outcome_kind == "binary" else {"grid_months": _RISING})}
+    yield from _setting_faults(learner, own, "learner.", f"a setting of {_an(learner['kind'])}")
+    if not _TABLES.holds(learner.get("member")):
+        remedy = "write one [[learner.member]] table for each learner"
+        yield Fault(None, "learner.member", f"must be {_TABLES.words}", str(learner.get("member")), remedy)
+        return
+    # A stack finds its weights itself.
+    shared = {"calibrate", "least_events", *(("weight",) if learner["kind"] == "average" else ())}
+    for number, table in enumerate(learner["member"], start=1):
+        yield from _member_faults(f"learner.member {number}", table, outcome_kind, shared)
+    specs = [find_learner(table["kind"]) for table in learner["member"] if isinstance(table.get("kind"), str)]
+    speak_of = {spec.outcome for spec in specs if spec is not None}
+    if "incidence" in speak_of and (len(speak_of) > 1 or learner["kind"] == "stack"):
+        rule = "learners of several causes are averaged with each other only, and not stacked"
+        yield Fault(None, "learner.member", rule, None, "use one kind of learner, and kind = 'average'")
+
+
+def _outside_faults(learner: Mapping[str, Any], outcome_kind: str | None) -> Iterator[Fault]:
+    """The class is not imported here: reading a recipe runs no code."""
+    rules = {"kind": _ANYTHING, "estimator": _CLASS, "settings": _TABLE}
+    rules |= {} if outcome_kind == "binary" else {"grid_months": _RISING}
+    yield from _setting_faults({"estimator": None, **learner}, rules, "learner.", f"a setting of {OUTSIDE}")
+
+
+def _an(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+def _member_faults(
+    place: str, table: Mapping[str, Any], outcome_kind: str | None, shared: AbstractSet[str]
+) -> Iterator[Fault]:
+    """``shared``: settings that any learner may have here, whatever its kind."""
+    kind = table.get("kind")
+    if kind == OUTSIDE:
+        rule = "an estimator of another package has no portable form and cannot be part of an average"
+        yield Fault(None, f"{place}.kind", rule, None, "let it stand alone")
+        return
+    spec = find_learner(kind) if isinstance(kind, str) else None
+    if spec is None:
+        known = ", ".join([*known_learners(), *((*COMBINED, OUTSIDE) if place == "learner" else ())])
+        yield Fault(None, f"{place}.kind", f"must be one of {known}", str(kind), "use a listed learner")
+        return
+    if outcome_kind and outcome_kind != ("binary" if spec.outcome == "binary" else "survival"):
         rule = f"{kind} is for {spec.outcome} outcomes"
-        yield Fault(None, "learner.kind", rule, outcome_kind, "choose another learner")
-    rules = {key: rule for key, rule in _LEARNER_SETTINGS.items() if key in spec.settings}
-    settings = {key: value for key, value in learner.items() if key != "kind"}
-    yield from _setting_faults(settings, rules, "learner.", f"a setting of {kind}")
+        yield Fault(None, f"{place}.kind", rule, outcome_kind, "choose another learner")
+    # Without time there is no grid; and an incidence has no scale on which a line would keep the causes' sum.
+    shared = shared - {"binary": {"grid_months"}, "incidence": {"calibrate"}}.get(spec.outcome, set())
+    rules = {key: rule for key, rule in _LEARNER_SETTINGS.items() if key in spec.settings or key in shared}
+    rules |= {key: _ANYTHING for key in spec.settings if key not in rules}
+    if kind == "parametric":
+        rules["distribution"] = _PARAMETRIC
+    settings = {key: value for key, value in table.items() if key != "kind"}
+    yield from _setting_faults(settings, rules, f"{place}.", f"a setting of {kind}")
 
 
 def _horizon_faults(raw: Mapping[str, Any], sound: Mapping[str, Any]) -> Iterator[Fault]:
@@ -174,6 +257,15 @@ def _horizon_faults(raw: Mapping[str, Any], sound: Mapping[str, Any]) -> Iterato
         yield Fault(None, "learner.grid_months", rule, f"{grid[-1]:g}", "add later months to the grid")
 
 
+def _study_faults(left_out: Any) -> Iterator[Fault]:
+    """A misspelt study would be used, and counted twice."""
+    if _TEXTS.holds(left_out):
+        from riskml.training.evidence import load_evidence  # noqa: PLC0415 - few recipes name studies
+
+        for study in left_out:
+            yield from _not_listed("evidence.without_studies", study, load_evidence().studies)
+
+
 def _features_faults(features: Any, landmark: str | None, dictionary: Dictionary) -> Iterator[Fault]:
     for item in features:
         yield from _feature_faults(item, landmark, dictionary)
@@ -181,6 +273,7 @@ def _features_faults(features: Any, landmark: str | None, dictionary: Dictionary
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield Fault(None, f"feature {name}", "names of features must differ", None, "rename all but one")
     yield from _exclusive_faults(features, dictionary)
+    yield from _part_faults(features, dictionary)
     inputs = {name for item in features if _TEXTS.holds(item.get("inputs")) for name in item["inputs"]}
     if len(inputs) > MAX_INPUTS:
         yield Fault(None, "feature", f"may use at most {MAX_INPUTS} inputs", str(len(inputs)), "leave out the weakest")
@@ -195,13 +288,23 @@ def _exclusive_faults(features: Any, dictionary: Dictionary) -> Iterator[Fault]:
                 yield Fault(None, "feature", f"{name} and {other} say the same", None, "use one of the two")
 
 
+def _part_faults(features: Any, dictionary: Dictionary) -> Iterator[Fault]:
+    """What is computed from one input alone, or contains it, says that input again."""
+    inputs = {name for item in features if _TEXTS.holds(item.get("inputs")) for name in item["inputs"]}
+    for name in dictionary.derivable(sorted(inputs)):
+        made = dictionary.definitions[name]
+        for part in made.inputs if made.op in ("log10", "group", "any_of") else ():
+            if part in inputs:
+                yield Fault(None, "feature", f"{name} says {part} again", None, "use one of the two")
+
+
 def _feature_faults(item: Mapping[str, Any], landmark: str | None, dictionary: Dictionary) -> Iterator[Fault]:
     place = f"feature {item.get('name', '?')}"
     absent = sorted(_FEATURE.keys() - item.keys())
     if absent:
         remedy = "a predictor without a reason is not pre-specified"
         yield Fault(None, place, "must have name, op, inputs and why", f"no {', '.join(absent)}", remedy)
-    yield from _setting_faults(item, {**_FEATURE, "parameter": Rule(lambda _: True, "")}, f"{place}: ", "a key here")
+    yield from _setting_faults(item, {**_FEATURE, **_FEATURE_EXTRAS}, f"{place}: ", "a key here")
     op, names = item.get("op"), item.get("inputs", ())
     if _is_text(op) and op not in OPS:
         yield Fault(None, place, "op must be one of " + ", ".join(OPS), str(op), "use a listed transform")
@@ -232,6 +335,9 @@ def _input_faults(
         yield Fault(None, place, rule, None, "leave it out: it would leak the outcome")
     if variable.kind == "identifier":
         yield Fault(None, place, f"{name} identifies rows and cannot be a predictor", None, "leave it out")
+    elif variable.kind == "date":
+        remedy = "use an interval: age, entry_time or another variable counted from a date"
+        yield Fault(None, place, f"{name} is a date: it identifies a patient and cannot be a predictor", None, remedy)
     elif variable.kind == "lesion_text":
         yield Fault(None, place, f"{name} is text and cannot be a predictor", None, "name the lesions read from it")
     elif isinstance(op, str) and op in OPS and (variable.kind == "category") != (op == "level"):
@@ -247,6 +353,9 @@ def _population_faults(name: str, allowed: Any, landmark: str | None, dictionary
     place, variable = f"applies_to.{name}", dictionary.variables.get(name)
     if variable is None:
         yield Fault(None, place, "is not in the dictionary", None, f"the nearest name is '{dictionary.nearest(name)}'")
+        return
+    if variable.kind == "date":
+        yield Fault(None, place, "is a date: it identifies a patient", None, "describe patients by an interval, as age")
         return
     if landmark and not dictionary.usable_at(variable, landmark):
         rule = f"is known only from {variable.known}, after the landmark {landmark}"
@@ -264,6 +373,10 @@ def _population_faults(name: str, allowed: Any, landmark: str | None, dictionary
 
 def _golden_faults(number: int, patient: Mapping[str, Any], dictionary: Dictionary) -> Iterator[Fault]:
     """An invented patient that cannot be read would otherwise stop the training at its very end."""
+    for name in patient:
+        hit = dictionary.find(name)
+        if hit is not None and hit[0].kind == "date":
+            yield Fault(None, f"golden patient {number}: {name}", "a bundle holds no dates", None, "leave it out")
     try:
         read_inputs(dictionary, patient)
     except DataError as error:

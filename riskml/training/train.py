@@ -8,25 +8,31 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
-from joblib import Parallel, delayed
 
 from riskml.cohort.cohort import Cohort
-from riskml.errors import RiskmlError
+from riskml.errors import RiskmlError, UsageError
 from riskml.runtime.bundle import Bundle, golden_entry, seal
 from riskml.runtime.card import card
 from riskml.runtime.dictionary import load_dictionary
-from riskml.runtime.model import Baseline, Linear, Member, PortableModel
+from riskml.runtime.explain import explain_value
+from riskml.runtime.members import Member, member_from_dict
+from riskml.runtime.model import PortableModel
 from riskml.runtime.score import feature_column, score_table
-from riskml.runtime.small_cells import counts_of_a_whole
+from riskml.runtime.small_cells import counts_of_a_whole, without_small_counts
 from riskml.training.evaluate import Evaluation, evaluate
-from riskml.training.fit import TrainingSet, fit_pipeline, member_of, portable, training_set
-from riskml.training.learners.table import LEARNERS
+from riskml.training.fit import TrainingSet, fit_pipeline, portable, training_set
+from riskml.training.learners.outside import is_outside
+from riskml.training.planning import planning_summary
+from riskml.training.precision import rounded
 from riskml.training.recipe import Recipe
 from riskml.training.resample import bootstrap_rows
+from riskml.training.tasks import Steps, Store, run_tasks, steps
 
 # Digits kept: more than any use needs, few enough that the same run gives the same bytes on another machine.
 DIGITS = 12
 BOOTSTRAP_DIGITS = 7
+# Leaves of the refits: a refit differs from the next in the second digit.
+LEAF_DIGITS = 4
 _LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn")
 
 
@@ -38,6 +44,7 @@ def train(
     seed: int = 0,
     jobs: int = 1,
     progress: Callable[[str], None] | None = None,
+    store: Store | None = None,
 ) -> Bundle:
     """Train a recipe on a cohort.
 
@@ -51,6 +58,9 @@ def train(
     seed, jobs : int
         Results depend on ``seed`` only.
     progress : callable, optional
+        Told in words what is being done; see :func:`riskml.training.tasks.steps`.
+    store : Store, optional
+        Keeps folds and refits as they finish; those it has are not done again.
 
     Returns
     -------
@@ -62,70 +72,86 @@ def train(
     DataError, NotEstimableError
         As :func:`riskml.training.fit.training_set`.
     """
+    if is_outside(recipe.learner):
+        raise UsageError(
+            f"{recipe.name} names an estimator of another package, which gives no portable bundle: "
+            "see riskml.training.foreign.train_foreign"
+        )
     say = progress or (lambda _: None)
     rows = training_set(recipe, cohort)
-    judged = evaluate(recipe, cohort, seed=seed, jobs=jobs, progress=progress) if evaluation is None else evaluation
+    judged = evaluation
+    if judged is None:
+        judged = evaluate(recipe, cohort, seed=seed, jobs=jobs, progress=progress, store=store)
     say(f"{recipe.name}: {rows.definition}")
     say(f"{recipe.name}: fitting all {rows.n_patients} patients and {recipe.bootstrap} bootstrap samples of them")
-    member = rounded(member_of(recipe, fit_pipeline(recipe, rows)), DIGITS)
-    model = portable(recipe, rows, member, bootstrap_members(recipe, rows, seed=seed, jobs=jobs))
+    ensemble = fit_pipeline(recipe, rows)[-1]
+    members = tuple(rounded(member, DIGITS) for member in ensemble.members())
+    counted = steps(progress, f"{recipe.name}: bootstrap")
+    refits = bootstrap_members(recipe, rows, seed=seed, jobs=jobs, store=store, progress=counted)
+    model = portable(recipe, rows, members, refits)
     dictionary = load_dictionary()
-    manifest = _manifest(recipe, cohort, rows, model, judged or None, seed, dictionary.raw)
+    shares = ensemble.shares([part.kind for part in rows.parts])
+    manifest = manifest_of(recipe, cohort, rows, model, shares, judged or None, seed, dictionary.raw)
     golden = [golden_entry(manifest, model, dictionary, patient) for patient in recipe.golden]
     return seal(manifest, model, golden, card(manifest))
 
 
-def bootstrap_members(recipe: Recipe, rows: TrainingSet, *, seed: int, jobs: int = 1) -> tuple[Member, ...]:
+def bootstrap_members(
+    recipe: Recipe,
+    rows: TrainingSet,
+    *,
+    seed: int,
+    jobs: int = 1,
+    store: Store | None = None,
+    progress: Steps | None = None,
+) -> tuple[tuple[Member, ...], ...]:
     """Members that give the interval of a prediction: the whole pipeline refitted to resampled patients.
 
     Each refit contributes one draw from its posterior instead of its mean. The bootstrap of a shrunken estimate knows
     how the data vary but not how far shrinkage may have pulled it; the posterior knows the second and not the first.
     Together they came closest to the nominal coverage (docs/methods.md).
     """
-    fits = Parallel(n_jobs=jobs)(delayed(_refit)(recipe, rows, index, seed) for index in range(recipe.bootstrap))
-    return tuple(rounded(member, BOOTSTRAP_DIGITS) for member in fits)
+    tasks = {f"refit-{index}": (recipe, rows, index, seed) for index in range(recipe.bootstrap)}
+    refits = run_tasks(_refit, tasks, jobs=jobs, store=store, progress=progress)
+    width = len(recipe.features)
+    return tuple(tuple(member_from_dict(member, width, recipe.kind) for member in refit) for refit in refits)
 
 
-def _refit(recipe: Recipe, rows: TrainingSet, index: int, seed: int) -> Member:
+def _refit(recipe: Recipe, rows: TrainingSet, index: int, seed: int) -> list[dict[str, Any]]:
+    """The members of one refit in their JSON form."""
     sample = rows.take(bootstrap_rows(rows.patient, rows.event, index=index, seed=seed))
-    pipeline = fit_pipeline(recipe, sample)
+    pipeline = fit_pipeline(recipe, sample, seed=index, light=True)
     # A stream of its own: the patients drawn stay the same whatever is drawn from the posterior.
-    normal = np.random.default_rng(np.random.SeedSequence([seed, index, 1])).standard_normal(len(recipe.features) + 1)
-    mean_row = pipeline[:-1].transform(sample.frame).mean(axis=0)
-    return LEARNERS[recipe.learner["kind"]].draw(pipeline[-1], mean_row, normal)
+    stream = np.random.default_rng(np.random.SeedSequence([seed, index, 1]))
+    # Enough for the coefficients and the baselines of two causes; a learner takes what it needs from the front.
+    normal = stream.standard_normal(2 * (len(recipe.features) + 1 + len(rows.grid)))
+    members = pipeline[-1].draw(pipeline[:-1].transform(sample.frame).mean(axis=0), normal)
+    return [rounded(member, BOOTSTRAP_DIGITS, LEAF_DIGITS).to_dict() for member in members]
 
 
-def rounded(member: Member, digits: int) -> Member:
-    """The member with every number cut to ``digits`` significant digits."""
-
-    def cut(values: tuple[float, ...]) -> tuple[float, ...]:
-        return tuple(float(f"{x:.{digits}g}") for x in values)
-
-    linear = Linear(cut((member.linear.intercept,))[0], cut(member.linear.coefficients))
-    baseline = member.baseline and Baseline(member.baseline.times, cut(member.baseline.cumulative_hazard))
-    return Member(member.weight, linear, baseline)
-
-
-def _manifest(
+def manifest_of(
     recipe: Recipe,
     cohort: Cohort,
     rows: TrainingSet,
-    model: PortableModel,
+    model: PortableModel | None,
+    shares: Sequence[Mapping[str, Any]],
     evaluation: Evaluation | None,
     seed: int,
     dictionary: Mapping[str, Any],
 ) -> dict[str, Any]:
+    """What a bundle says of itself; ``model`` is None for an estimator that has no portable form."""
     # Follow-up reaches the month that is judged, if no month that is reported.
-    horizons = [h for h in recipe.horizons_months if h <= model.horizon] or [recipe.horizon_months]
+    horizons = [h for h in recipe.horizons_months if rows.grid and h <= rows.grid[-1]] or [recipe.horizon_months]
     return {
         "name": recipe.name,
         "version": recipe.version,
         "label": recipe.label,
         "kind": recipe.kind,
-        "outcome": {"name": recipe.outcome, **dictionary["outcome"][recipe.outcome], "settings": rows.definition},
+        "outcome": {**recipe.outcome_table, "name": recipe.outcome, "settings": rows.definition},
         "landmark": recipe.landmark,
         "horizons_months": horizons if rows.grid else [],
         "synthetic": cohort.synthetic,
+        **({"published": cohort.published} if cohort.published else {}),
         "intended_use": recipe.intended_use,
         "not_for": list(recipe.not_for),
         "applies_to": dict(recipe.applies_to),
@@ -143,13 +169,17 @@ def _manifest(
             "n_events": rows.n_events,
             "n_file_rows": cohort.n_courses,
             "left_out": left_out(rows.flow),
+            "notes": [without_small_counts(note) for note in rows.notes],
             "missing_share": {name: round(float(rows.frame[name].isna().mean()), 3) for name in recipe.inputs},
             "learner": dict(recipe.learner),
+            "members": list(shares),
+            "members_left_out": list(rows.parts_left_out),
             "bootstrap": recipe.bootstrap,
             "seed": seed,
         },
-        "background": background_fidelity(rows, model),
-        "importance": importance(rows, model),
+        "planning": planning_summary(recipe, rows, evaluation),
+        "background": background_fidelity(rows, model) if model else None,
+        "importance": importance(rows, model) if model else [],
         "evaluation": evaluation.as_dict() if evaluation else None,
         "versions": _versions(),
         "dictionary": dict(dictionary),
@@ -182,15 +212,24 @@ def background_fidelity(rows: TrainingSet, model: PortableModel) -> dict[str, An
 
 
 def importance(rows: TrainingSet, model: PortableModel) -> list[dict[str, Any]]:
-    """Mean absolute Shapley value of each input over the training rows, on the log-odds or log-hazard scale.
+    """Mean absolute Shapley value of each input.
 
-    A missing input has effect zero and counts as such, so an input that is rarely known is rarely important.
+    On the log-odds or log-hazard scale over the training rows where the model is linear (a missing input has effect
+    zero and counts as such, so an input that is rarely known is rarely important); otherwise on the scale of the
+    answer, at the last month, over the prototypes.
     """
+    means = _linear_importance(rows, model) if model.is_linear else _answer_importance(rows, model)
+    return [
+        {"input": name, "mean_absolute_effect": float(f"{mean:.6g}")}
+        for name, mean in sorted(means.items(), key=lambda item: -item[1])
+    ]
+
+
+def _linear_importance(rows: TrainingSet, model: PortableModel) -> dict[str, float]:
     means: dict[str, float] = {}
-    for name in model.inputs:
+    for where, name in enumerate(model.inputs):
         effects = np.zeros(len(rows.event))
         for member in model.members:
-            where = model.inputs.index(name)
             pairs = [
                 (f, c) for f, c in zip(model.features, member.linear.coefficients, strict=True) if name in f.inputs
             ]
@@ -201,10 +240,17 @@ def importance(rows: TrainingSet, model: PortableModel) -> list[dict[str, Any]]:
                 for f, c in pairs
             )
             effects += member.weight * np.nan_to_num(own - base)
-        means[name] = float(f"{np.abs(effects).mean():.6g}")
-    return [
-        {"input": name, "mean_absolute_effect": mean} for name, mean in sorted(means.items(), key=lambda item: -item[1])
-    ]
+        means[name] = float(np.abs(effects).mean())
+    return means
+
+
+def _answer_importance(rows: TrainingSet, model: PortableModel) -> dict[str, float]:
+    means = dict.fromkeys(model.inputs, 0.0)
+    for row, weight in zip(model.background, model.weights, strict=True):
+        known = dict(zip(model.inputs, row, strict=True))
+        for name, effect in explain_value(model, known, rows.grid[-1:]).effects[0].items():
+            means[name] += weight * abs(effect)
+    return means
 
 
 def _versions() -> dict[str, str]:

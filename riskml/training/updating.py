@@ -12,13 +12,19 @@ from scipy.special import expit
 from scipy.stats import chi2
 
 from riskml.cohort.cohort import Cohort
+from riskml.cohort.derive import with_inputs
+from riskml.cohort.outcomes import Target
 from riskml.errors import NotEstimableError
 from riskml.runtime.bundle import Bundle, golden_entry, seal
 from riskml.runtime.card import card
-from riskml.runtime.model import Baseline, Linear, Member
-from riskml.training.external import checked_target, predictions, validate
+from riskml.runtime.members import Linear, Member
+from riskml.runtime.responses import Logistic
+from riskml.runtime.time_responses import Baseline
+from riskml.training.external import checked_target, predictions, scores_of, validate
+from riskml.training.links import reference_hazard
 from riskml.training.measures import FloatArray, Sample
 from riskml.training.metrics.binary import Objective, maximise
+from riskml.training.recalibrate import recalibrated
 
 # Events from which a rung can be carried (design: level 1 about 10, level 2 about 30).
 EVENTS_FOR = {"intercept": 10, "intercept_and_slope": 30}
@@ -63,6 +69,10 @@ def update(bundle: Bundle, cohort: Cohort, *, seed: int = 0) -> Bundle:
     van Houwelingen HC. Validation, calibration, revision and combination of prognostic survival models. Stat Med
     2000;19:3401-3415 (the Poisson form used for survival).
     """
+    if bundle.model.kind == "incidence":
+        raise NotEstimableError(
+            f"{bundle.manifest['name']}: a model of competing causes cannot be recalibrated here yet"
+        )
     before = validate(bundle, cohort, seed=seed)
     if before.n_events < EVENTS_FOR["intercept"]:
         raise NotEstimableError(
@@ -71,7 +81,7 @@ def update(bundle: Bundle, cohort: Cohort, *, seed: int = 0) -> Bundle:
     chosen = recalibrate(bundle, cohort)
     model = bundle.model.with_(
         members=tuple(_recalibrated(m, chosen) for m in bundle.model.members),
-        bootstrap=tuple(_recalibrated(m, chosen) for m in bundle.model.bootstrap),
+        bootstrap=tuple(tuple(_recalibrated(m, chosen) for m in draw) for draw in bundle.model.bootstrap),
     )
     manifest = _child_manifest(bundle, cohort, before.as_dict(), chosen)
     golden = [golden_entry(manifest, model, bundle.dictionary, entry["patient"]) for entry in bundle.golden]
@@ -80,8 +90,10 @@ def update(bundle: Bundle, cohort: Cohort, *, seed: int = 0) -> Bundle:
 
 def recalibrate(bundle: Bundle, cohort: Cohort) -> Recalibration:
     """Choose the rung and its numbers for ``bundle`` on ``cohort``; arguments and errors as for :func:`update`."""
-    sample = predictions(bundle, cohort, checked_target(bundle, cohort))
-    events, offset, likelihood = _problem(bundle, sample)
+    cohort = with_inputs(cohort, bundle.model.inputs, bundle.dictionary)
+    target = checked_target(bundle, cohort)
+    sample = predictions(bundle, cohort, target)
+    events, offset, likelihood = _problem(bundle, cohort, target, sample)
     constant = np.ones_like(offset)
     designs = {
         "none": np.empty((len(constant), 0)),
@@ -91,7 +103,9 @@ def recalibrate(bundle: Bundle, cohort: Cohort) -> Recalibration:
     # With a slope of its own the link is a regressor; without, it is part of the offset.
     offsets = {"none": offset + sample.link, "intercept": offset + sample.link, "intercept_and_slope": offset}
     fits = {rung: _fit(likelihood(designs[rung], offsets[rung], events), designs[rung].shape[1]) for rung in designs}
-    top = "intercept_and_slope" if events.sum() >= EVENTS_FOR["intercept_and_slope"] else "intercept"
+    # A slope of the log hazard against a baseline has no counterpart in members that have no baseline.
+    sloped = bundle.model.kind == "binary" or bundle.model.is_linear
+    top = "intercept_and_slope" if sloped and events.sum() >= EVENTS_FOR["intercept_and_slope"] else "intercept"
     tests = {rung: _p_value(fits[top], fits[rung]) for rung in designs if len(fits[rung][1]) < len(fits[top][1])}
     rung = next((rung for rung, p in tests.items() if p >= ALPHA), top)
     estimate = [float(x) for x in fits[rung][1]]
@@ -101,17 +115,28 @@ def recalibrate(bundle: Bundle, cohort: Cohort) -> Recalibration:
 Likelihood = Callable[[FloatArray, FloatArray, FloatArray], Objective]
 
 
-def _problem(bundle: Bundle, sample: Sample) -> tuple[FloatArray, FloatArray, Likelihood]:
+def _problem(
+    bundle: Bundle, cohort: Cohort, target: Target, sample: Sample
+) -> tuple[FloatArray, FloatArray, Likelihood]:
     """Events, log exposure and likelihood: logistic, or Poisson with the cumulative hazard as exposure."""
     if sample.time is None:
         return sample.event.astype(float), np.zeros(len(sample.event)), _logistic
     end = bundle.model.horizon
     time = np.minimum(sample.time, end)
-    hazard = np.array(
-        [math.fsum(m.weight * m.baseline.at(t) for m in bundle.model.members if m.baseline) for t in time]
-    )
+    if bundle.model.is_linear:
+        hazard = reference_hazard(bundle.model, time.tolist())
+    else:  # hazards of trees and of log-times are not proportional: each patient's own, without the link
+        hazard = _hazard_met(bundle, cohort, target, time) * np.exp(-sample.link)
     # Before the first step of the baseline nobody is exposed; a hair of exposure keeps the logarithm finite.
     return (sample.event & (sample.time <= end)).astype(float), np.log(np.maximum(hazard, 1e-12)), _poisson
+
+
+def _hazard_met(bundle: Bundle, cohort: Cohort, target: Target, time: FloatArray) -> FloatArray:
+    """Cumulative hazard that the bundle gives each row of ``target`` until its ``time``; linear between 40 months."""
+    months = np.linspace(0, bundle.model.horizon, 41)
+    survival = scores_of(bundle.model, cohort, target, months.tolist())
+    hazards = -np.log(np.maximum(survival, 1e-12))
+    return np.array([np.interp(t, months, row) for t, row in zip(time, hazards, strict=True)])
 
 
 def _logistic(design: FloatArray, offset: FloatArray, events: FloatArray) -> Objective:
@@ -149,13 +174,15 @@ def _p_value(larger: tuple[float, FloatArray], smaller: tuple[float, FloatArray]
 
 
 def _recalibrated(member: Member, change: Recalibration) -> Member:
-    """The member with ``intercept + slope * lp`` as its linear predictor; the level goes into a survival baseline."""
-    scaled = tuple(change.slope * c for c in member.linear.coefficients)
-    if member.baseline is None:
-        return Member(member.weight, Linear(change.intercept + change.slope * member.linear.intercept, scaled), None)
-    hazard = tuple(math.exp(change.intercept) * h for h in member.baseline.cumulative_hazard)
-    linear = Linear(change.slope * member.linear.intercept, scaled)
-    return Member(member.weight, linear, Baseline(member.baseline.times, hazard))
+    """The member with ``intercept + slope * lp``; the level of survival goes into a baseline where there is one."""
+    if not isinstance(member.predictor, Linear) or not isinstance(member.response, (Logistic, Baseline)):
+        return recalibrated(member, (change.intercept, change.slope))
+    scaled = Linear(change.slope * member.linear.intercept, tuple(change.slope * c for c in member.linear.coefficients))
+    if isinstance(member.response, Logistic):
+        moved = scaled.with_(intercept=change.intercept + scaled.intercept)
+        return Member(member.weight, moved, member.response)
+    hazard = tuple(math.exp(change.intercept) * h for h in member.response.cumulative_hazard)
+    return Member(member.weight, scaled, Baseline(member.response.times, hazard))
 
 
 def _child_manifest(bundle: Bundle, cohort: Cohort, before: dict[str, Any], chosen: Recalibration) -> dict[str, Any]:

@@ -12,10 +12,13 @@ from riskml.runtime.dictionary import load_dictionary
 from tests.cli.processes import refused
 from tests.repository import ROOT
 
-DECLARED = [
-    *tomllib.loads((ROOT / "features/variables.toml").read_text(encoding="utf-8"))["variable"],
-    *tomllib.loads((ROOT / "features/lesions.toml").read_text(encoding="utf-8"))["lesion"],
-]
+DECLARED = list(
+    dict.fromkeys(  # the CD4/CD8 ratio is a variable and a derived one
+        name
+        for file, table in (("variables", "variable"), ("lesions", "lesion"), ("derived", "derived"))
+        for name in tomllib.loads((ROOT / f"features/{file}.toml").read_text(encoding="utf-8"))[table]
+    )
+)
 
 
 def test_every_declared_name_has_its_line(riskml):
@@ -70,7 +73,20 @@ def test_codes_families_and_denominators_are_shown(riskml):
 def test_all_of_it_as_json_is_what_python_has(riskml):
     shown = json.loads(riskml("features", "--json").stdout)
     assert [entry["name"] for entry in shown] == DECLARED
-    assert shown == json.loads(json.dumps([as_dict(v) for v in load_dictionary().variables.values()]))
+    dictionary = load_dictionary()
+    assert shown == json.loads(json.dumps([as_dict(v, dictionary) for v in dictionary.variables.values()]))
+
+
+def test_a_derived_variable_says_what_it_is_made_of_and_no_range_it_does_not_have(riskml):
+    text = riskml("features", "cd8_fold_d15").stdout
+    assert text.startswith("cd8_fold_d15: CD3+CD8+ T cells on day 14 or 15 as a multiple of those before (number, ")
+    assert "  made where it is not given: ratio of cd8_d15, cd8\n" in text
+    assert "outside" not in text
+    assert "inf" not in text
+    (entry,) = json.loads(riskml("features", "any_poor_lesion", "--json").stdout)
+    assert entry["made_of"] == {"op": "any_of", "inputs": ["bcr_abl1", "kmt2a_r", "tcf3_hlf"]}
+    (entry,) = json.loads(riskml("features", "mrd", "--json").stdout)
+    assert entry["made_of"] is None
 
 
 @pytest.mark.parametrize("name", DECLARED)

@@ -7,10 +7,11 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
-from tests.cli.processes import COHORT, contents, rows, small_recipe
+from tests.cli.processes import COHORT, contents, refused, rows, small_recipe
 
 FILES = {
     "non_response/bundle/CARD.md",
@@ -81,12 +82,13 @@ def test_without_evaluation_it_says_so(run_riskml, tmp_path):
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_ctrl_c_leaves_the_old_result_whole(trained, process_environment, tmp_path, jobs):
     folder, _ = trained
-    before = contents(folder / "out")
+    before = {name: text for name, text in contents(folder / "out").items() if not name.startswith(".unfinished")}
     recipe = small_recipe(tmp_path, repeats=200, bootstrap=500)
     words = ["train", COHORT, "--model", recipe, "--out", folder / "out", "--jobs", jobs]
     process = subprocess.Popen(
         [sys.executable, "-m", "riskml", *map(str, words)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=process_environment, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - a background job ignores it
     )  # fmt: skip
     with process:
         assert "cross-validation" in process.stderr.readline()
@@ -99,4 +101,56 @@ def test_ctrl_c_leaves_the_old_result_whole(trained, process_environment, tmp_pa
     assert "riskml: interrupted" in err
     if jobs == 1:  # a worker that is still importing joblib when the signal comes may say so in its own way
         assert "Traceback" not in err
-    assert contents(folder / "out") == before
+    after = contents(folder / "out")
+    assert {name: text for name, text in after.items() if not name.startswith(".unfinished")} == before
+    assert all(name.startswith(".unfinished") and name.endswith(".json") for name in after.keys() - before.keys())
+
+
+@pytest.mark.slow
+def test_a_killed_training_goes_on_where_it_was(run_riskml, process_environment, tmp_path):
+    """Killed without warning among the refits of the second model, then repeated with two workers."""
+    recipes = [small_recipe(tmp_path, name, bootstrap=60) for name in ("icans", "non_response")]
+    words = ["train", COHORT, "--model", *recipes, "--out"]
+    whole = run_riskml(*words, "whole", cwd=tmp_path)
+    assert whole.returncode == 0, whole.stderr
+    process = subprocess.Popen(
+        [sys.executable, "-m", "riskml", *map(str, words), "cut"], cwd=tmp_path, env=process_environment,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    with process:
+        deadline = time.monotonic() + 60
+        while len({path.parent for path in (tmp_path / "cut").glob(".unfinished/*/refit-3.json")}) < 2:
+            assert process.poll() is None, "it was not fast enough to finish before"
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        os.killpg(process.pid, signal.SIGKILL)
+    kept = list((tmp_path / "cut").glob(".unfinished/*/*.json"))
+    assert all(json.loads(path.read_text(encoding="utf-8"))["task"] == path.stem for path in kept), "whole or not there"
+    again = run_riskml(*words, "cut", "--jobs", 2, cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert "were finished before" in again.stderr
+    assert again.stdout == whole.stdout
+    assert contents(tmp_path / "cut") == contents(tmp_path / "whole"), "and nothing unfinished is left"
+
+
+def test_an_estimator_of_another_package_gives_no_bundle(run_riskml, tmp_path):
+    recipe = small_recipe(tmp_path)
+    text = recipe.read_text(encoding="utf-8")
+    outside = 'kind = "sklearn"\nestimator = "sklearn.naive_bayes:GaussianNB"\nsettings = { var_smoothing = 0.01 }\n'
+    text = text.replace('kind = "ridge_logistic"\nprior_scale = 0.5\n', outside)
+    recipe.write_text(text, encoding="utf-8")
+    done = run_riskml("train", COHORT, "--model", recipe, "--out", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "  auc " in done.stdout
+    assert set(contents(tmp_path / "out")) == {
+        "non_response/ESTIMATOR.md",
+        "non_response/estimator.joblib",
+        "non_response/evaluation.json",
+        "report.html",
+    }
+    refused(run_riskml("predict", "out/non_response", "-", cwd=tmp_path, stdin="{}"), 4, "it is a pickle")
+    words = ["train", COHORT, "--model", "non_response", "--out", "out"]
+    refused(run_riskml(*words, cwd=tmp_path), 2, "estimator.joblib is of an earlier training")
+    recipe.write_text(text.replace("GaussianNB", "Nothing"), encoding="utf-8")
+    words = ["train", COHORT, "--model", recipe, "--out", "new"]
+    refused(run_riskml(*words, cwd=tmp_path), 2, "cannot load the estimator sklearn.naive_bayes:Nothing")

@@ -7,7 +7,8 @@ import dataclasses
 import pytest
 
 from riskml.cli.work import Job, plan_jobs, run_jobs, say, summary_lines
-from riskml.errors import NotEstimableError, UsageError
+from riskml.errors import DataError, NotEstimableError, UsageError
+from riskml.resources import folder
 from tests.cli.processes import BUNDLES, COHORT, contents, rows, write_rows
 
 
@@ -29,6 +30,16 @@ def test_a_shipped_column_map_is_used_where_it_fits_and_said(data_file, capsys):
     assert not job.cohort.synthetic
     assert "AALL0232" in job.cohort.map_source
     assert "shipped column map" in capsys.readouterr().err
+
+
+def test_published_counts_are_read_by_their_own_reader():
+    path = str(folder("features") / "published" / "non_response.toml")
+    (job,) = plan_jobs(path, ["non_response_published"], None)
+    assert (job.cohort.n_patients, job.cohort.synthetic) == (51, False)
+    with pytest.raises(UsageError, match="leave --columns out"):
+        plan_jobs(path, ["non_response_published"], "map.toml")
+    with pytest.raises(DataError, match="cannot train efs"):
+        plan_jobs(path, ["efs"], None)
 
 
 def test_what_cannot_be_trained_is_found_before_anything_is(tmp_path):

@@ -109,7 +109,7 @@ def test_a_constant_for_a_mapped_variable_is_a_fault(load):
         ("colums = 1", "a map has the keys source, columns, constants, ignore; got 'colums'"),
         ("columns = 1", "columns must be a table"),
         ("source = 1", "source must be a text"),
-        ("[columns]\na = 1", "column a: must be a variable's name or a table of name, unit and codes"),
+        ("[columns]\na = 1", "column a: must be a variable's name or a table of name, unit (or date_order) and codes"),
         ("[columns]\na = { unit = '%' }", "column a: must be a variable's name or a table"),
         ("[columns]\na = { name = 'age', unti = 'mo' }", "column a: must be a variable's name or a table"),
         ("[columns]\na = { name = 'age', unit = 1 }", "column a: must be a variable's name or a table"),
@@ -142,3 +142,22 @@ def test_a_map_in_latin_1_is_a_usage_error(tmp_path):
     path.write_bytes('source = "Köln"'.encode("latin-1"))
     with pytest.raises(UsageError, match="cannot be read"):
         ColumnMap.load(path)
+
+
+def test_the_order_of_dates():
+    columns = ColumnMap.from_dict({"columns": {"born": {"name": "birth_date", "date_order": "dmy"}}}).columns
+    assert columns["born"].date_order == "dmy"
+
+
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        ("{ name = 'birth_date', date_order = 'dym' }", "date_order must be one of dmy, mdy, ymd; got 'dym'"),
+        ("{ name = 'age', date_order = 'dmy' }", "age is no date"),
+        ("{ name = 'birth_date', unit = '1' }", "birth_date has no unit; got '1'; write date_order"),
+        ("{ name = 'birth_date', date_order = 1 }", "must be a variable's name or a table"),
+        ("{ name = 'birth_date', codes = { a = '03/04/2021' } }", "day/month or month/day; got '99/99/9999'"),
+    ],
+)
+def test_wrong_orders_are_faults(load, entry, says):
+    assert says in "".join(lines(load, f"[columns]\na = {entry}"))

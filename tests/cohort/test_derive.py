@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from riskml.cohort.cohort import Cohort
-from riskml.cohort.derivations import derived_from_dict, load_derived
-from riskml.cohort.derive import choose, compute, derive
+from riskml.cohort.derive import choose, compute, derive, with_inputs
 from riskml.errors import DataError, UsageError
-from riskml.runtime.dictionary import load_dictionary
+from riskml.runtime.derivations import derived_from_dict
+from riskml.runtime.dictionary import Dictionary, load_dictionary
 
 NAN = math.nan
 
@@ -161,9 +161,9 @@ tristates = st.sampled_from([0.0, 1.0, NAN])
 def test_a_ratio_times_its_denominator_is_its_numerator_and_never_infinite(pairs):
     over, under = map(np.array, zip(*pairs, strict=True))
     with np.errstate(over="ignore"):
-        ratio = compute(pd.DataFrame({"cd4": over, "cd8": under}), pd.DataFrame(), ["cd4_cd8_ratio"], load_derived())[
-            "cd4_cd8_ratio"
-        ].data
+        ratio = compute(
+            pd.DataFrame({"cd4": over, "cd8": under}), pd.DataFrame(), ["cd4_cd8_ratio"], load_dictionary().definitions
+        )["cd4_cd8_ratio"].data
         known = ~np.isnan(over) & ~np.isnan(under) & (under > 1e-3)
         assert np.allclose(ratio[known] * under[known], over[known])
     assert np.isnan(ratio[np.isnan(over) | np.isnan(under) | (under == 0)]).all()
@@ -174,7 +174,7 @@ def test_any_of_is_the_same_in_any_order_and_what_every_completion_agrees_on(row
     """Kleene's logic by its meaning: known exactly where every way to fill the gaps gives the same answer."""
     names = [("bcr_abl1", "kmt2a_r", "tcf3_hlf")[place] for place in order]
     frame = pd.DataFrame(np.array(rows), columns=names)
-    made = compute(frame, pd.DataFrame(), ["any_poor_lesion"], load_derived())["any_poor_lesion"].data
+    made = compute(frame, pd.DataFrame(), ["any_poor_lesion"], load_dictionary().definitions)["any_poor_lesion"].data
     for row, value in zip(rows, made, strict=True):
         low, high = (float(any(v == 1 or (math.isnan(v) and fill) for v in row)) for fill in (False, True))
         assert same([value], [low if low == high else NAN])
@@ -182,12 +182,53 @@ def test_any_of_is_the_same_in_any_order_and_what_every_completion_agrees_on(row
 
 @given(st.lists(st.floats(0, 110) | st.just(NAN), min_size=1, max_size=20))
 def test_age_groups_rise_with_age(ages):
-    made = compute(pd.DataFrame({"age": ages}), pd.DataFrame(), ["age_group"], load_derived())["age_group"].data
-    levels = load_derived()["age_group"].levels
+    made = compute(pd.DataFrame({"age": ages}), pd.DataFrame(), ["age_group"], load_dictionary().definitions)[
+        "age_group"
+    ].data
+    levels = load_dictionary().definitions["age_group"].levels
     ranks = [(age, levels.index(group)) for age, group in zip(ages, made, strict=True) if group is not None]
     assert len(ranks) == sum(not math.isnan(age) for age in ages)
     assert [rank for _, rank in sorted(ranks)] == sorted(rank for _, rank in ranks)
 
 
 def test_choose_takes_each_name_once():
-    assert choose(["age"], ["age_group", "age_group"], None, load_derived()) == ("age_group",)
+    assert choose(["age"], ["age_group", "age_group"], None, load_dictionary().definitions) == ("age_group",)
+
+
+# ---------------------------------------------------------------------------------------------------- inputs of a model
+
+
+def test_inputs_that_follow_from_the_columns_are_added_and_the_others_left():
+    source = cohort(cd4=[0.6], cd8=[0.4], age=[3.0])
+    made = with_inputs(source, ["cd4_cd8_ratio", "mrd_alc_ratio", "age_group", "age", "wbc"])
+    assert list(made.frame.columns) == ["cd4", "cd8", "age", "cd4_cd8_ratio", "age_group"]
+    assert with_inputs(source, ["age", "mrd_alc_ratio"]) is source
+
+
+def test_the_dictionary_of_a_bundle_brings_its_own_definitions():
+    raw = load_dictionary().raw
+    table = {"label": "x", "why": "y", "op": "group", "inputs": ["age"], "cuts": [2], "levels": ["a", "b"]}
+    own = Dictionary.from_dict({**raw, "derived": {"age_group": table}})
+    assert with_inputs(cohort(age=[3.0]), ["age_group"], own).frame["age_group"].tolist() == ["b"]
+
+
+def test_values_outside_the_range_of_a_stored_variable_are_counted_and_kept():
+    made = derive(cohort(cd4=[2.0, 0.6], cd8=[0.02, 0.4]), ["cd4_cd8_ratio"])
+    assert same(made.frame["cd4_cd8_ratio"], [100.0, 1.5])
+    assert [note.code for note in made.notes] == ["derived_unusual"]
+    assert "0.1 to 6 in 1 rows" in made.notes[0].message
+
+
+def test_what_is_below_a_limit_cannot_disagree():
+    source = cohort({"cd4": [True]}, cd4=[0.007], cd8=[0.4], cd4_cd8_ratio=[0.5])
+    assert derive(source, ["cd4_cd8_ratio"]).notes == ()
+
+
+def test_gaps_of_one_on_the_way_are_filled_too():
+    steps = {
+        "fold": {"label": "x", "why": "y", "op": "ratio", "inputs": ["cd8_d15", "cd8"]},
+        "log_fold": {"label": "x", "why": "y", "op": "log10", "inputs": ["fold"], "floor": 0.01},
+    }
+    source = cohort(cd8=[0.1, 0.1], cd8_d15=[1.0, 1.0], fold=[NAN, 100.0])
+    made = derive(source, ["log_fold"], definitions=derived_from_dict(steps, load_dictionary()))
+    assert same(made.frame["log_fold"], [1.0, 2.0])

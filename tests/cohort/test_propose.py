@@ -115,3 +115,29 @@ def test_redcap_codes_labels_and_checkboxes():
     assert found["redcap_event_name"].options[0].codes == {"c1_arm_1": "", "c2_arm_1": ""}
     assert found["redcap_repeat_instance"].options[0].variable == "cycle_index"
     assert found["redcap_repeat_instance"].question
+
+
+DATES = """
+dob,diagnosis_date,hsct_date,visit,death_date
+2012-05-01,25/12/2019,03/04/2021,2021-01-01,2021-13-01
+2013-05-01,03/04/2019,05/06/2021,2021-02-01,never
+""".lstrip()
+
+
+def test_the_order_of_dates_is_found_or_asked():
+    found = by_column(DATES)
+    assert [(o.variable, o.date_order) for o in found["dob"].options] == [("birth_date", None)]
+    assert [(o.variable, o.date_order) for o in found["diagnosis_date"].options] == [("diagnosis_date", "dmy")]
+    assert found["diagnosis_date"].question == ""
+    assert [o.date_order for o in found["hsct_date"].options] == ["dmy", "mdy"]
+    assert "day first, or the month" in found["hsct_date"].question
+    assert "no dates that can be read" in found["death_date"].question
+    assert found["visit"].options == ()
+
+
+def test_a_proposed_order_is_a_map_that_works():
+    toml = as_toml(propose(table(DATES)), "export.csv")
+    assert '"diagnosis_date" = { name = "diagnosis_date", date_order = "dmy" }' in toml
+    assert '# "hsct_date" = { name = "hsct_date", date_order = "mdy" }' in toml
+    assert "2012" not in toml
+    assert ColumnMap.from_dict(tomllib.loads(toml)).columns["diagnosis_date"].date_order == "dmy"

@@ -214,6 +214,9 @@ def test_every_cohort_is_possible(patients, seed):
     # A course starts six weeks after the one before; nobody gets one after an event.
     starts = (later["cycle_index"] - 1) * 42 / 30.4375
     assert (starts < later["efs_time"]).all()
+    # Nobody is infused after death; the shortest recorded course is a day.
+    lived = clean["os_time"] * 30.4375 - (clean["cycle_index"] - 1) * 42
+    assert (clean["delivered_infusion_days"] <= np.maximum(lived, 1)).all()
     columns = ["efs_time", "efs_event", "os_time", "os_event", "sex", "centre", "bcr_abl1", "tki"]
     assert len(clean[["patient_id", *columns]].drop_duplicates()) == patients
 

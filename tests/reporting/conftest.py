@@ -9,7 +9,10 @@ import pytest
 from riskml.runtime.bundle import golden_entry, seal
 from riskml.runtime.card import card
 from riskml.runtime.dictionary import load_dictionary
-from riskml.runtime.model import Baseline, Feature, Linear, Member, PortableModel
+from riskml.runtime.members import Linear, Member, Tree, Trees
+from riskml.runtime.model import Feature, PortableModel
+from riskml.runtime.responses import LOGISTIC, PROBABILITY
+from riskml.runtime.time_responses import Baseline, Curve
 
 
 def interval(value, low, high):
@@ -54,6 +57,21 @@ def evaluation(kind):
     }
 
 
+def planning(kind):
+    return {
+        "kind": kind,
+        "patients": 60,
+        "events": 9,
+        "events_per_parameter": 3.0,
+        "assumed": {"given": False, "c_statistic": 0.7, "r2": 0.08, "largest_r2": 0.57},
+        "patients_needed": 400,
+        "events_needed": 60,
+        "met": False,
+        "expected_shrinkage": 0.58,
+        "shrunk": True,
+    }
+
+
 def manifest_of(kind, name, features):
     return {
         "name": name,
@@ -86,6 +104,7 @@ def manifest_of(kind, name, features):
             "bootstrap": 3,
             "seed": 0,
         },
+        "planning": planning(kind),
         "background": {
             "method": "microaggregates", "prototypes": 2, "smallest_group": 5, "base": 0.15, "mean_prediction": 0.16,
         },
@@ -112,11 +131,11 @@ SURVIVAL = (
 
 
 def binary_model():
-    members = [Member(1.0, Linear(-0.5, (1.0 + k, 0.5, 0.7)), None) for k in (0.0, -0.4, 0.3, 0.6)]
+    members = [Member(1.0, Linear(-0.5, (1.0 + k, 0.5, 0.7)), LOGISTIC) for k in (0.0, -0.4, 0.3, 0.6)]
     rows = ((0.0, 0.0, 0.0, 0.001), (1.0, 0.0, 0.0, 0.1))
     return PortableModel(
         "binary", ("bcr_abl1", "kmt2a_r", "tcf3_hlf", "mrd"), BINARY, (members[0],), (0.75, 0.25), rows,
-        tuple(members[1:]), 0.9, {"mrd": (1e-4, 0.5)},
+        tuple((m,) for m in members[1:]), 0.9, {"mrd": (1e-4, 0.5)},
     )  # fmt: skip
 
 
@@ -126,7 +145,7 @@ def survival_model():
     rows = (("CR-MRDpos", 5.0, 0.001), ("R/R", 12.0, 0.1))
     return PortableModel(
         "survival", ("disease_class_initial", "age", "mrd"), SURVIVAL, (members[0],), (0.5, 0.5), rows,
-        tuple(members[1:]), 0.9, {"mrd": (1e-4, 0.5), "age": (0.5, 18.0)},
+        tuple((m,) for m in members[1:]), 0.9, {"mrd": (1e-4, 0.5), "age": (0.5, 18.0)},
     )  # fmt: skip
 
 
@@ -137,13 +156,30 @@ WHOLE = {
 PARTIAL = {"mrd": "<0.01 %"}
 
 
-def make(kind, name="model", **changes):
-    """A sealed bundle; ``changes`` replace fields of the manifest."""
+def averaged(model):
+    """The model averaged with a tree: S(t) or probability in its leaves, MRD (the last feature) at its only node."""
+    place = len(model.features) - 1
+    leaf = (0.1, 0.4) if model.kind == "binary" else (0.9, 0.8, 0.7, 0.6, 0.5, 0.4)
+    forest = Trees((0.0,) * (len(leaf) // 2), 1.0, (Tree((place,), (-2.0,), (-1,), (-2,), leaf),))
+    response = PROBABILITY if model.kind == "binary" else Curve((6.0, 12.0, 24.0))
+    members = (model.members[0].with_(weight=0.75), Member(0.25, forest, response))
+    return model.with_(members=members, bootstrap=tuple((draw[0].with_(weight=1.0),) for draw in model.bootstrap))
+
+
+def make(kind, name="model", *, change=None, **changes):
+    """A sealed bundle; ``changes`` replace fields of the manifest, ``change`` is applied to the model."""
     model = binary_model() if kind == "binary" else survival_model()
+    model = model if change is None else change(model)
     manifest = manifest_of(kind, name, model.features) | copy.deepcopy(changes)
     dictionary = load_dictionary()
     golden = [golden_entry(manifest, model, dictionary, patient) for patient in (WHOLE[kind], {}, PARTIAL)]
     return seal(manifest, model, golden, card(manifest))
+
+
+@pytest.fixture(scope="session")
+def average_of():
+    """A sealed bundle of a linear member and a tree."""
+    return lambda kind, **changes: make(kind, change=averaged, **changes)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,10 @@ import math
 
 import pytest
 
-from riskml.reporting.examples import by_hand, examples
+from riskml.reporting.examples import _months, by_hand, examples
+from riskml.runtime.members import Linear, Member
+from riskml.runtime.responses import Calibrated
+from riskml.runtime.time_responses import Accelerated, Curve
 
 
 def number(text):
@@ -60,3 +63,22 @@ def test_warnings_name_inputs_by_label_and_leave_the_banner_its_own(bundle_of):
     assert any(text.startswith("Marrow MRD before first dose is below 0.01 %") for text in partial["remarks"])
     assert any("not shown to beat the comparator" in text for text in partial["remarks"])
     assert not any("SYNTHETIC" in text for text in partial["remarks"])
+
+
+@pytest.mark.parametrize("kind", ["binary", "survival"])
+def test_nobody_is_asked_to_walk_trees_by_hand(average_of, kind):
+    assert by_hand(average_of(kind)) is None
+    whole, partial = examples(average_of(kind), "m1")
+    assert whole["estimates"]
+    assert partial["could_change"]
+
+
+def test_a_curve_is_drawn_at_the_months_that_are_kept(average_of, bundle_of):
+    smooth = Member(1.0, Linear(3.0, (0.1, 0.1, 0.1, 0.1)), Accelerated("weibull", 0.7, 24.0))
+    mended = smooth.with_(response=Calibrated(Curve((6.0, 18.0)), 0.0, 1.0))
+    assert _months(average_of("survival").model) == [0.0, 6.0, 12.0, 24.0]
+    assert _months(average_of("survival").model.with_(members=(mended,))) == [6.0, 18.0]
+    even = _months(bundle_of("survival").model.with_(members=(smooth,)))
+    assert (even[0], even[-1], len(even)) == (0.0, 24.0, 31)
+    whole, _ = examples(bundle_of("survival", change=lambda m: m.with_(members=(smooth,), bootstrap=())), "m1")
+    assert len(whole["figures"]) == 2

@@ -154,3 +154,10 @@ def test_a_cohort_is_summarised_without_its_patients(tmp_path, bundle_of):
     assert "XYZ" not in html
     assert "950" not in "".join(summary.notes)
     assert "below 12\N{NO-BREAK SPACE}%" in html  # three patients are not told apart from four
+
+
+def test_notes_on_the_outcome_stand_below_the_flow(bundle_of):
+    training = {**bundle_of("binary").manifest["training"], "notes": ["only <those> who had 4 days of the drug"]}
+    html = render_report(cohort=COHORT, bundles=[bundle_of("binary", training=training)])
+    assert "<li>only &lt;those&gt; who had 4 days of the drug</li>" in html
+    assert html.index("Who was left out") < html.index("&lt;those&gt;") < html.index("<h4>Predictors</h4>")

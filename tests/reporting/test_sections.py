@@ -95,3 +95,61 @@ def test_folds_that_could_not_be_ranked_are_named(bundle_of):
     section = model_section(bundle_of("binary", evaluation=judged), "m")
     assert "2 of 50 test folds could not be ranked" in section["plan"]
     assert any("2 test folds" in text for text in section["limitations"])
+
+
+def test_notes_on_the_outcome_are_shown_where_the_flow_is(bundle_of):
+    assert model_section(bundle_of("binary"), "m")["flow"]["notes"] == [], "bundles of the first months have none"
+    training = {**bundle_of("binary").manifest["training"], "notes": ["age is rounded", "only <b>some</b>"]}
+    noted = bundle_of("binary", training=training)
+    assert model_section(noted, "m")["flow"]["notes"] == [
+        f"{noted.dictionary['age'].label} is rounded",
+        training["notes"][1],
+    ]
+
+
+# ----------------------------------------------------------------------------------------------------------- averages
+
+
+@pytest.mark.parametrize("kind", ["binary", "survival"])
+def test_an_average_has_a_section_without_ratios(average_of, kind):
+    section = model_section(average_of(kind), "m")
+    assert section["ratios"] == []
+    assert section["by_hand"] is None
+    assert len(section["examples"]) == 2
+
+
+def test_draws_of_several_members_have_no_ratios_either(bundle_of):
+    def doubled(model):
+        return model.with_(bootstrap=tuple((d.with_(weight=0.5), d.with_(weight=0.5)) for (d,) in model.bootstrap))
+
+    assert model_section(bundle_of("binary", change=doubled), "m")["ratios"] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "scale"),
+    [("binary", "mean absolute effect, risk"), ("survival", "mean absolute effect, chance at 24 months")],
+)
+def test_importance_says_its_scale_and_over_whom(average_of, bundle_of, kind, scale):
+    drawing, caption = model_section(average_of(kind), "m")["figures"][-1]
+    assert scale in drawing
+    assert "averaged prototypes" in caption
+    drawing, caption = model_section(bundle_of(kind), "m")["figures"][-1]
+    assert ("log-odds" if kind == "binary" else "log-hazard") in drawing
+    assert caption.endswith("these patients. An input that is rarely known is rarely important here.")
+
+
+def test_the_facts_name_the_members_and_who_was_left_out(average_of, bundle_of):
+    members = [
+        {"kind": "ridge_logistic", "weight": 0.75, "line": None},
+        {"kind": "forest", "weight": 0.25, "line": [0.1, 0.9]},
+    ]
+    bundle = average_of("binary")
+    training = bundle.manifest["training"] | {
+        "members": members,
+        "members_left_out": ["boosting was left out: 9 events"],
+    }
+    facts = dict(model_section(bundle.with_(manifest=bundle.manifest | {"training": training}), "m")["facts"])
+    assert facts["Learner"] == (
+        "Average of ridge logistic (75 %) and forest (25 %) recalibrated. Boosting was left out: 9 events."
+    )
+    assert "Learner" not in dict(model_section(bundle_of("binary"), "m")["facts"]), "older bundles do not say"

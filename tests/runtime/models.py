@@ -7,17 +7,23 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from functools import cache
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
+from scipy.stats import gumbel_l, norm
+from scipy.stats import logistic as scipy_logistic
 
 from riskml.runtime.bundle import FILES, MANIFEST, Bundle, golden_entry, open_bundle, seal, shipped
 from riskml.runtime.card import card
 from riskml.runtime.dictionary import load_dictionary
-from riskml.runtime.model import Baseline, Feature, Linear, Member, PortableModel, Value
+from riskml.runtime.members import Causes, Linear, Member, Tree, Trees
+from riskml.runtime.model import Feature, PortableModel, Value
+from riskml.runtime.responses import LOGISTIC, PROBABILITY, Calibrated
 from riskml.runtime.score import value
+from riskml.runtime.time_responses import Accelerated, Baseline, Curve, Incidence
 
 SHIPPED = ("non_response", "icans", "efs", "induction_efs")
 GRIDS = ((0.0, 12.0), (0.0, 1.0, 6.0, 24.0), (0.0, 0.5, 2.5, 3.0, 9.0, 24.0))
@@ -29,9 +35,12 @@ coefficients = st.sampled_from([0.0, 1.0, -1.0]) | st.floats(-2, 2, allow_subnor
 
 
 @st.composite
-def portable_models(draw: st.DrawFn, kind: str | None = None, max_inputs: int = 7) -> PortableModel:
-    """Any valid model: every transform, features of several inputs, numbers nothing uses, equal prototypes."""
-    kind = kind or draw(st.sampled_from(["binary", "survival"]))
+def portable_models(
+    draw: st.DrawFn, kind: str | None = None, max_inputs: int = 7, *, linear: bool = False
+) -> PortableModel:
+    """Any valid model: every transform and member, features of several inputs, unused numbers, equal prototypes."""
+    kind = kind or draw(st.sampled_from(["binary", "survival"] if linear else ["binary", "survival", "incidence"]))
+    make = _linear_members if linear else _members
     text = draw(st.lists(st.booleans(), min_size=1, max_size=max_inputs))
     inputs = tuple(f"level_{i}" if is_text else f"number_{i}" for i, is_text in enumerate(text))
     features = tuple(draw(_features(inputs, j)) for j in range(draw(st.integers(1, 7))))
@@ -46,10 +55,13 @@ def portable_models(draw: st.DrawFn, kind: str | None = None, max_inputs: int = 
         kind=kind,
         inputs=inputs,
         features=features,
-        members=tuple(draw(_members(kind, len(features), grid, weight)) for weight in weights),
+        members=tuple(draw(make(kind, len(features), grid, weight)) for weight in weights),
         weights=draw(shares(size)),
         background=background,
-        bootstrap=tuple(draw(_members(kind, len(features), grid, 1.0)) for _ in range(draw(st.integers(0, 5)))),
+        bootstrap=tuple(
+            tuple(draw(make(kind, len(features), grid, weight)) for weight in draw(shares(draw(st.integers(1, 2)))))
+            for _ in range(draw(st.integers(0, 3)))
+        ),
         level=draw(st.sampled_from([0.5, 0.9, 0.95])),
         limits={name: (-10.0, 10.0) for name in inputs if name.startswith("number")},
     )
@@ -79,12 +91,75 @@ def _features(draw: st.DrawFn, inputs: Sequence[str], number: int) -> Feature:
 
 
 @st.composite
+def _linear_members(draw: st.DrawFn, kind: str, n_features: int, grid: tuple[float, ...], weight: float) -> Member:
+    response = LOGISTIC if kind == "binary" else draw(_baselines(grid))
+    return Member(weight, draw(_linears(n_features)), response)
+
+
+@st.composite
 def _members(draw: st.DrawFn, kind: str, n_features: int, grid: tuple[float, ...], weight: float) -> Member:
-    linear = Linear(draw(coefficients), tuple(draw(st.lists(coefficients, min_size=n_features, max_size=n_features))))
+    if kind == "incidence":
+        linears = tuple(draw(_linears(n_features)) for _ in range(draw(st.integers(2, 3))))
+        return Member(weight, Causes(linears), Incidence(tuple(draw(_baselines(grid)) for _ in linears)))
     if kind == "binary":
-        return Member(weight, linear, None)
+        response: Any = draw(st.sampled_from([LOGISTIC, PROBABILITY]))
+    else:
+        aft = st.sampled_from(["weibull", "loglogistic", "lognormal"]).map(lambda d: Accelerated(d, 0.7, grid[-1]))
+        response = draw(st.one_of(_baselines(grid), st.just(Curve(grid[1:])), aft))
+    leaves = st.integers(0, 1000).map(lambda thousandths: thousandths / 1000)
+    shares = response is PROBABILITY or isinstance(response, Curve)
+    if shares or draw(st.booleans()):
+        grown = tuple(draw(trees(n_features, response.outputs, leaves)) for _ in range(draw(st.integers(1, 4))))
+        predictor: Linear | Trees = Trees((0.0,) * response.outputs, 1 / len(grown), grown)
+    else:
+        predictor = draw(_linears(n_features))
+    if draw(st.booleans()):
+        response = Calibrated(response, draw(st.floats(-1, 1)), draw(st.sampled_from([0.0, 0.5, 1.0, 1.5])))
+    return Member(weight, predictor, response)
+
+
+@st.composite
+def _linears(draw: st.DrawFn, n_features: int) -> Linear:
+    slopes = draw(st.lists(coefficients, min_size=n_features, max_size=n_features))
+    return Linear(draw(coefficients), tuple(slopes))
+
+
+@st.composite
+def _baselines(draw: st.DrawFn, grid: tuple[float, ...]) -> Baseline:
     steps = draw(st.lists(st.floats(0, 0.5), min_size=len(grid) - 1, max_size=len(grid) - 1))
-    return Member(weight, linear, Baseline(grid, (0.0, *accumulate(steps))))
+    return Baseline(grid, (0.0, *accumulate(steps)))
+
+
+@st.composite
+def trees(draw: st.DrawFn, n_features: int, outputs: int, leaves: st.SearchStrategy[float]) -> Tree:
+    """A random tree of up to four splits: each new split takes the place of a leaf."""
+    size = draw(st.integers(0, 4))
+    feature = tuple(draw(st.integers(0, n_features - 1)) for _ in range(size))
+    threshold = tuple(draw(numbers) for _ in range(size))
+    children: list[list[int]] = []
+    for node in range(size):
+        if node:
+            parent, side = draw(st.sampled_from([(k, s) for k in range(node) for s in (0, 1) if children[k][s] < 0]))
+            children[parent][side] = node
+        children.append([-1, -1])
+    leaf = 0
+    for pair in children:
+        for side in (0, 1):
+            if pair[side] < 0:
+                pair[side], leaf = ~leaf, leaf + 1
+    values = [x for _ in range(size + 1) for x in sorted((draw(leaves) for _ in range(outputs)), reverse=True)]
+    return Tree(feature, threshold, tuple(c[0] for c in children), tuple(c[1] for c in children), tuple(values))
+
+
+def linears_of(model: PortableModel) -> list[Linear]:
+    """Every linear predictor in the model's members."""
+    found: list[Linear] = []
+    for member in model.members:
+        if isinstance(member.predictor, Linear):
+            found.append(member.predictor)
+        elif isinstance(member.predictor, Causes):
+            found += member.predictor.linears
+    return found
 
 
 def known_inputs(model: PortableModel, *, complete: bool = False) -> st.SearchStrategy[dict[str, Value]]:
@@ -113,18 +188,78 @@ def substituted(model: PortableModel, known: Mapping[str, Value], times: Sequenc
 
 
 def member_answer(model: PortableModel, member: Member, patient: Mapping[str, Value], months: float) -> float:
-    """Textbook logistic probability or Cox survival of one complete patient."""
-    lp = linear_predictor(model, member, patient)
-    if member.baseline is None:
-        return 1 / (1 + math.exp(-lp))
-    return math.exp(-member.baseline.at(months) * math.exp(lp))
+    """The textbook answer of one complete patient, every response written a second time."""
+    row = [sum(transformed(feature, patient[name]) for name in feature.inputs) for feature in model.features]
+    response, predictor = member.response, member.predictor
+    if isinstance(predictor, Linear):
+        outputs = [predictor_sum(predictor, row)]
+    elif isinstance(predictor, Causes):
+        outputs = [predictor_sum(linear, row) for linear in predictor.linears]
+    else:
+        parts = [_leaf(tree, row, predictor.outputs) for tree in predictor.trees]
+        outputs = [b + predictor.scale * sum(p[k] for p in parts) for k, b in enumerate(predictor.base)]
+    return answer_of(response, outputs, months)
+
+
+def answer_of(response: Any, outputs: Sequence[float], months: float) -> float:
+    if isinstance(response, Calibrated):
+        inner = answer_of(response.response, outputs, months)
+        if response.outcome == "binary":
+            odds = np.clip(inner, 1e-9, 1 - 1e-9) / (1 - np.clip(inner, 1e-9, 1 - 1e-9))
+            return float(1 / (1 + math.exp(-response.intercept) * odds**-response.slope))
+        hazard = -math.log(max(inner, 1e-9))
+        if hazard < 1e-9:  # in proportion to what 1e-9 becomes
+            return math.exp(-math.exp(response.intercept) * 1e-9**response.slope * hazard / 1e-9)
+        return math.exp(-math.exp(response.intercept) * hazard**response.slope)
+    if isinstance(response, Baseline):
+        return math.exp(-response.at(months) * math.exp(outputs[0]))
+    if isinstance(response, Curve):
+        return float(np.interp(months, (0.0, *response.times), (1.0, *outputs)))
+    if isinstance(response, Accelerated):
+        if months == 0:
+            return 1.0
+        return _DISTRIBUTIONS[response.distribution].sf((math.log(months) - outputs[0]) / response.scale)
+    if isinstance(response, Incidence):
+        return _incidence(response, outputs, months)
+    return 1 / (1 + math.exp(-outputs[0])) if response is LOGISTIC else outputs[0]
+
+
+_DISTRIBUTIONS = {"weibull": gumbel_l, "loglogistic": scipy_logistic, "lognormal": norm}
+
+
+def _incidence(response: Incidence, outputs: Sequence[float], months: float) -> float:
+    """In each interval the survival that is lost, shared out by hazard: no expm1, no product of steps."""
+    relative, total = [math.exp(x) for x in outputs], 0.0
+
+    def survival(t: float) -> float:
+        return math.exp(-sum(b.at(t) * r for b, r in zip(response.baselines, relative, strict=True)))
+
+    for low, high in pairwise([t for t in response.baselines[0].times if t < months] + [months]):
+        hazards = [(b.at(high) - b.at(low)) * r for b, r in zip(response.baselines, relative, strict=True)]
+        total += hazards[0] / sum(hazards) * (survival(low) - survival(high)) if sum(hazards) else 0.0
+    return total
+
+
+def _leaf(tree: Tree, row: Sequence[float], outputs: int) -> Sequence[float]:
+    """The leaf that a row falls into, compared in single precision, written as a recursion."""
+
+    def down(node: int) -> int:
+        if node < 0:
+            return ~node
+        goes_left = float(np.float32(row[tree.feature[node]])) <= tree.threshold[node]
+        return down(tree.left[node] if goes_left else tree.right[node])
+
+    leaf = down(0 if tree.feature else -1)
+    return tree.leaf[leaf * outputs : (leaf + 1) * outputs]
+
+
+def predictor_sum(linear: Linear, row: Sequence[float]) -> float:
+    return linear.intercept + math.fsum(c * x for c, x in zip(linear.coefficients, row, strict=True))
 
 
 def linear_predictor(model: PortableModel, member: Member, patient: Mapping[str, Value]) -> float:
-    total = member.linear.intercept
-    for feature, coefficient in zip(model.features, member.linear.coefficients, strict=True):
-        total += coefficient * sum(transformed(feature, patient[name]) for name in feature.inputs)
-    return total
+    row = [sum(transformed(feature, patient[name]) for name in feature.inputs) for feature in model.features]
+    return predictor_sum(member.linear, row)
 
 
 def transformed(feature: Feature, raw: Value) -> float:
@@ -156,14 +291,14 @@ def plain_model(
         members=tuple(members),
         weights=tuple(background.values()),
         background=tuple(background),
-        bootstrap=tuple(bootstrap),
+        bootstrap=tuple((member,) for member in bootstrap),
         level=0.9,
         limits={},
     )
 
 
 def logistic(intercept: float, *slopes: float, weight: float = 1.0) -> Member:
-    return Member(weight, Linear(intercept, slopes), None)
+    return Member(weight, Linear(intercept, slopes), LOGISTIC)
 
 
 def cox(hazard_per_month: float, *slopes: float, months: float = 12.0, weight: float = 1.0) -> Member:
@@ -179,7 +314,7 @@ def shipped_bundle(name: str) -> Bundle:
 def bundle_of(model: PortableModel, patients: Sequence[Mapping[str, Any]] = ({},), **changes: Any) -> Bundle:
     """A sealed bundle around ``model`` with the manifest of a shipped one; ``changes`` go into the manifest."""
     manifest = {k: v for k, v in shipped_bundle("non_response").manifest.items() if k not in {"files", "digest"}}
-    horizons = [model.horizon] if model.kind == "survival" else []
+    horizons = [] if model.kind == "binary" else [model.horizon]
     manifest = {**manifest, "kind": model.kind, "horizons_months": horizons, "applies_to": {}, **changes}
     golden = [golden_entry(manifest, model, load_dictionary(), patient) for patient in patients]
     return seal(manifest, model, golden, card(manifest))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import json
-import math
 import random
 import shutil
 import zipfile
@@ -23,7 +20,7 @@ from riskml.runtime.bundle import FILES, MANIFEST, open_bundle, shipped
 from riskml.runtime.model import Feature
 from riskml.runtime.predict import known_values, read_inputs
 from riskml.runtime.score import interval, value
-from tests.runtime.models import SHIPPED, bundle_of, logistic, plain_model, read_bundle, reseal, shipped_bundle
+from tests.runtime.models import SHIPPED, bundle_of, logistic, plain_model, shipped_bundle
 
 ALL = (MANIFEST, *FILES)
 
@@ -81,7 +78,7 @@ def test_a_bundle_opens_from_its_folder_the_folder_around_it_and_a_zip_of_either
 
 
 def test_shipped_names_what_there_is():
-    with pytest.raises(UsageError, match="no bundle 'relapse' ships with riskml; there are efs, icans, induction_efs"):
+    with pytest.raises(UsageError, match=r"no bundle 'relapse' ships with riskml; there are efs, .*icans, "):
         shipped("relapse")
 
 
@@ -183,164 +180,6 @@ def test_a_zip_that_unpacks_to_gigabytes_is_refused_unread(tmp_path, monkeypatch
     tiny(0.5).save(tmp_path / "bundle")
     refused(tmp_path / "bundle", "larger than any riskml writes")
     refused(shutil.make_archive(str(tmp_path / "bundle"), "zip", tmp_path / "bundle"), "unpacks to more")
-
-
-# --- sealed again after the change: digests agree, the content does not -----------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def sealed():
-    return read_bundle(shipped("efs"))
-
-
-def resealed(sealed, tmp_path, change):
-    contents = copy.deepcopy(sealed)
-    returned = change(contents)
-    reseal(tmp_path / "resealed", contents if returned is None else returned)
-    return tmp_path / "resealed"
-
-
-def put(file, *path):
-    """A change of one place of a file: ``put("model.json", "members", 0, "weight", 2.0)``; no value removes it."""
-    *keys, last, new = path
-
-    def change(contents):
-        at = contents[file]
-        for key in keys:
-            at = at[key]
-        if new is ...:
-            del at[last]
-        else:
-            at[last] = new
-
-    return change
-
-
-def test_the_resealing_of_these_tests_is_itself_accepted(sealed, tmp_path):
-    opened = open_bundle(resealed(sealed, tmp_path, lambda _: None))
-    assert opened.model == shipped_bundle("efs").model
-
-
-WRONG = [
-    (key, new)
-    for key, right in read_bundle(shipped("efs"))[MANIFEST].items()
-    for new in (..., None, 7.5, [[]], "text", {"a": [1]})
-    if key not in {"digest", "files"} and type(new) is not type(right) and (key, new) != ("evaluation", None)
-]
-
-
-@pytest.mark.parametrize(("key", "new"), WRONG)
-def test_a_manifest_without_a_key_or_with_another_type_in_it_is_refused_when_opened(sealed, tmp_path, key, new):
-    refused(resealed(sealed, tmp_path, put(MANIFEST, key, new)))
-
-
-@pytest.mark.parametrize("number", [2, 99, 10**30])
-def test_a_newer_format_says_upgrade(sealed, tmp_path, number):
-    refused(resealed(sealed, tmp_path, put(MANIFEST, "format", number)), f"{number}, .* up to 1: upgrade riskml")
-
-
-@pytest.mark.parametrize("number", [0, -1, True, 1.0, "1", None, [1], ...], ids=str)
-def test_a_format_that_is_no_number_is_refused(sealed, tmp_path, number):
-    refused(resealed(sealed, tmp_path, put(MANIFEST, "format", number)), "no format number")
-
-
-@pytest.mark.parametrize("content", [[], [1], "text", 1, None, True])
-@pytest.mark.parametrize("name", [MANIFEST, "model.json"])
-def test_json_that_is_no_object_is_refused(sealed, tmp_path, name, content):
-    refused(resealed(sealed, tmp_path, lambda c: c.update({name: json.dumps(content)})), "not a JSON object")
-
-
-@pytest.mark.parametrize("name", [MANIFEST, "model.json", "golden.json"])
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"{", b"\xff\xfe{", b'{"a": 1}}', b"[" * 100_000, b'{"a":' * 100_000, b"9" * 100_000, b"\x00" * 9],
-    ids=["empty", "cut", "not UTF-8", "too long", "deep list", "deep object", "long number", "zeros"],
-)
-def test_files_that_are_no_json_are_refused(sealed, tmp_path, name, content):
-    refused(resealed(sealed, tmp_path, lambda c: c.update({name: content})))
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        put("model.json", "members", 0, "intercept", math.nan),
-        put("model.json", "members", 0, "coefficients", 0, math.inf),
-        put("model.json", "members", 0, "coefficients", [1.0]),
-        put("model.json", "members", 0, "weight", 0.5),
-        put("model.json", "members", 0, "kind", "trees"),
-        put("model.json", "members", 0, "kind", "__import__"),
-        put("model.json", "members", 0, "cumulative_hazard", 1, -0.1),
-        put("model.json", "members", 0, "times", 3, 0.0),
-        put("model.json", "members", []),
-        put("model.json", "features", 0, "op", "eval"),
-        put("model.json", "features", 0, "inputs", ["nothing"]),
-        put("model.json", "features", 3, "parameter", 0),
-        put("model.json", "background", "rows", 0, [1.0]),
-        put("model.json", "background", "rows", 0, 1, "present"),
-        put("model.json", "background", "weights", 0, 0.0),
-        put("model.json", "background", "weights", []),
-        put("model.json", "uncertainty", "level", 90),
-        put("model.json", "uncertainty", "members", 0, "cumulative_hazard", 1, 1e308),
-        put("model.json", "uncertainty", "members", 0, "coefficients", []),
-        put("model.json", "limits", {"nothing": [0, 1]}),
-        put("model.json", "kind", "binary"),
-        put("model.json", "link", "probit"),
-        put("model.json", "format", 2),
-        put("model.json", "inputs", 4, "wbc"),
-        put(MANIFEST, "kind", "binary"),
-        put(MANIFEST, "horizons_months", []),
-        put(MANIFEST, "horizons_months", [1200]),
-        put(MANIFEST, "horizons_months", ["six"]),
-        put(MANIFEST, "horizons_months", [math.nan]),
-        put(MANIFEST, "applies_to", {"nothing": [0, 1]}),
-        put(MANIFEST, "applies_to", {"age": []}),
-        put(MANIFEST, "applies_to", {"age": [18]}),
-        put(MANIFEST, "applies_to", {"age": [18, 0]}),
-        put(MANIFEST, "applies_to", {"age": ["a", "b"]}),
-        put(MANIFEST, "applies_to", {"sex": [0, 1]}),
-        put(MANIFEST, "not_for", [1]),
-        put(MANIFEST, "dictionary", "variable", "age", ...),
-        put(MANIFEST, "dictionary", "variable", "age", "kind", "identifier"),
-        put(MANIFEST, "dictionary", "variable", "disease_class_initial", "kind", "number"),
-        put(MANIFEST, "dictionary", "quantity", ...),
-        put(MANIFEST, "dictionary", "quantity", "fraction", "factors", [1]),
-        put(MANIFEST, "dictionary", "quantity", "fraction", "factors", "%", 0.0),
-        put(MANIFEST, "dictionary", "missing_words", [1]),
-        put("golden.json", 0, "value", 0, 0.5),
-        put("golden.json", 0, "low", 0, 0.5),
-        put("golden.json", 0, "high", ...),
-        put("golden.json", 0, "value", []),
-        put("golden.json", 0, "value", 0, math.nan),
-        put("golden.json", 0, "value", 0, "0.9"),
-        put("golden.json", 0, "times", [1200.0]),
-        put("golden.json", 0, "times", ["six"]),
-        put("golden.json", 0, "patient", {"agee": 3}),
-        put("golden.json", 0, "patient", {"age": "old"}),
-        put("golden.json", 0, "patient", []),
-        lambda c: c.update({"golden.json": "[]"}),
-        lambda c: c.update({"golden.json": "{}"}),
-        lambda c: c.update({"golden.json": "7"}),
-        lambda c: c.update({"CARD.md": b"\xff"}),
-        lambda c: c.update({"model.json": json.dumps(c["model.json"]).replace('"level": 0.9', '"level": 1e999')}),
-    ],
-)
-def test_sealed_nonsense_is_refused(sealed, tmp_path, change):
-    refused(resealed(sealed, tmp_path, change))
-
-
-@pytest.mark.parametrize("shift", [2e-9, -2e-9, 1e-3])
-def test_a_golden_prediction_moved_by_more_than_rounding_is_refused(sealed, tmp_path, shift):
-    for key in ("value", "low", "high"):
-        moved = sealed["golden.json"][0][key][0] + shift
-        changed = resealed(sealed, tmp_path, put("golden.json", 0, key, 0, moved))
-        refused(changed, "golden prediction 1 does not come back")
-
-
-@pytest.mark.parametrize("digest", ["", "sha256:", "\ud800", "x" * 64, None, 0, [], {}], ids=repr)
-def test_a_digest_that_is_none_is_refused(home, digest):
-    manifest = json.loads((home / MANIFEST).read_text(encoding="utf-8"))
-    (home / MANIFEST).write_text(json.dumps({**manifest, "digest": digest}), encoding="utf-8")
-    refused(home, "does not match its own digest")
 
 
 # --- saving -----------------------------------------------------------------------------------------------------------

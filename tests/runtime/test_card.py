@@ -6,7 +6,7 @@ import copy
 
 import pytest
 
-from riskml.runtime.card import RESEARCH, SYNTHETIC, card, interval_text, metric_label, number
+from riskml.runtime.card import RESEARCH, SYNTHETIC, card, interval_text, learner_text, metric_label, number
 from tests.runtime.models import SHIPPED, shipped_bundle
 
 
@@ -72,3 +72,31 @@ def test_intervals_read_as_text(metric, text):
 
 def test_numbers_are_rounded_and_gaps_are_words():
     assert (number(0.12345), number(0.12345, 1), number(None)) == ("0.123", "0.1", "not estimable")
+
+
+@pytest.mark.parametrize(
+    ("training", "text"),
+    [
+        ({}, ""),
+        ({"members": [{"kind": "ridge_cox", "weight": 1.0, "line": None}]}, "Ridge cox."),
+        ({"members": [{"kind": "forest", "weight": 1.0, "line": [0.1, 0.8]}]}, "Forest recalibrated."),
+        ({"members": [{"kind": "a_b:C_d", "weight": 1.0, "line": None}]}, "Estimator a_b:C_d."),
+        (
+            {
+                "members": [
+                    {"kind": k, "weight": w, "line": None} for k, w in (("a", 0.5), ("b_c", 0.25), ("d", 0.25))
+                ],
+                "members_left_out": ["e was left out: 9 events, it takes part from 25"],
+            },
+            "Average of a (50 %), b c (25 %) and d (25 %). E was left out: 9 events, it takes part from 25.",
+        ),
+    ],
+)
+def test_the_learner_in_words(training, text):
+    assert learner_text(training) == text
+
+
+def test_a_card_names_its_learner_once_the_manifest_does():
+    training = dict(shipped_bundle("icans").manifest["training"])
+    training["members"] = [{"kind": "ridge_logistic", "weight": 1.0, "line": None}]
+    assert "\n- learner: Ridge logistic.\n" in changed(training=training)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from itertools import chain
 
 import pytest
@@ -21,7 +22,7 @@ EVERY = [pytest.param(variable, id=variable.name) for variable in DICTIONARY.var
 def test_every_entry_is_complete(variable):
     assert variable.label
     assert variable.why
-    assert variable.kind in {"number", "integer", "category", "tristate", "identifier", "lesion_text"}
+    assert variable.kind in {"number", "integer", "category", "tristate", "identifier", "lesion_text", "date"}
     assert variable.known in DICTIONARY.landmarks
     assert variable.hard[0] <= variable.soft[0] <= variable.soft[1] <= variable.hard[1]
     assert bool(variable.levels) == (variable.kind == "category")
@@ -335,3 +336,33 @@ def test_units_of_cytokines_and_immunoglobulins():
     assert DICTIONARY.read(DICTIONARY["bcr_abl1_ratio"], "120 %").value == pytest.approx(1.2)
     with pytest.raises(CellError, match="unit of il6"):
         DICTIONARY.read(DICTIONARY["il6"], "12 IU/mL")
+
+
+# ------------------------------------------------------------------------------------------------------------- derived
+
+
+@pytest.mark.parametrize("name", DICTIONARY.raw["derived"])
+def test_a_derived_variable_is_read_like_any_other(name):
+    made, variable = DICTIONARY.definitions[name], DICTIONARY[name]
+    assert (variable.kind, variable.known) == (made.kind, made.known)
+    assert DICTIONARY.find(name) == (variable, None)
+    level = next(iter(variable.levels), None)
+    reading = DICTIONARY.read(variable, level or ("present" if made.kind == "tristate" else 1))
+    assert reading.value == (level or 1.0)
+
+
+def test_what_is_stored_keeps_its_own_entry():
+    assert "cd4_cd8_ratio" in DICTIONARY.raw["derived"]
+    assert DICTIONARY["cd4_cd8_ratio"].soft == (0.1, 6)
+    assert DICTIONARY["mrd_alc_ratio"].soft == (-math.inf, math.inf)
+
+
+def test_derivable_names_come_once_and_in_order():
+    assert DICTIONARY.derivable(["mrd", "age_group", "cd4_cd8_ratio", "age_group"]) == ("age_group", "cd4_cd8_ratio")
+
+
+def test_a_dictionary_from_before_there_were_derived_inputs_has_none():
+    older = Dictionary.from_dict({key: part for key, part in DICTIONARY.raw.items() if key != "derived"})
+    assert older.derivable(DICTIONARY.raw["derived"]) == ()
+    assert older.definitions == {}
+    assert older.find("age_group") is None

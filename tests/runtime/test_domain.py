@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 
 from riskml.runtime.dictionary import load_dictionary
 from riskml.runtime.domain import could_change, reasons_outside
+from riskml.runtime.members import Linear, Member, Tree, Trees
 from riskml.runtime.model import Feature, PortableModel
+from riskml.runtime.responses import PROBABILITY
 from riskml.runtime.score import value
+from riskml.runtime.time_responses import Accelerated
 from tests.runtime.models import SHIPPED, complete_values, cox, logistic, plain_model, shipped_bundle
 
 DICTIONARY = load_dictionary()
@@ -134,3 +137,34 @@ def test_numbers_run_from_the_5th_to_the_95th_percentile_of_the_background_by_we
     falling = plain_model([logistic(-1.0, -0.3)], background)
     (item,) = could_change(falling, DICTIONARY, {}, ())
     assert item["low"] == pytest.approx(1 / (1 + math.exp(1 + 0.3 * 20)), abs=1e-12)
+
+
+def test_numbers_of_models_with_trees_are_tried_between_the_ends_too():
+    # Only ages between 8 and 12 are at risk: neither the 5th nor the 95th percentile of 0, 1, .., 20 shows it.
+    tree = Tree((0, 0), (8.0, 12.0), (-1, -2), (1, -3), (0.1, 0.9, 0.1))
+    model = plain_model(
+        [Member(1.0, Trees((0.0,), 1.0, (tree,)), PROBABILITY)], {(float(k),): 1 / 21 for k in range(21)}
+    )
+    (item,) = could_change(model, DICTIONARY, {}, ())
+    assert (item["low"], item["high"]) == pytest.approx((0.1, 0.9))
+
+
+def test_an_average_with_trees_takes_percentiles_of_the_number_itself():
+    background = {(float(k),): 1 / 21 for k in range(21)}
+    tree = Tree((0,), (18.5,), (-1,), (-2,), (0.0, 1.0))
+    members = [logistic(0.0, -0.1, weight=0.5), Member(0.5, Trees((0.0,), 1.0, (tree,)), PROBABILITY)]
+    (item,) = could_change(plain_model(members, background), DICTIONARY, {}, ())
+    # 1 / 21 < 5 %: the percentiles are 1, 5, 10, 15 and 19, and only 19 lies over the threshold.
+    answers = [value(plain_model(members, background), {"age": float(k)})[0] for k in (1, 5, 10, 15, 19)]
+    assert (item["low"], item["high"]) == (min(answers), max(answers))
+    assert max(answers) == answers[-1]
+
+
+@pytest.mark.parametrize("slope", [0.3, -0.3])
+def test_the_ends_of_a_log_time_are_those_of_its_contribution(slope):
+    background = {(float(k),): 1 / 21 for k in range(21)}
+    model = plain_model([Member(1.0, Linear(1.0, (slope,)), Accelerated("weibull", 0.5, 12.0))], background)
+    model = model.with_(kind="survival")
+    (item,) = could_change(model, DICTIONARY, {}, (6.0,))
+    ends = sorted(value(model, {"age": age}, (6.0,)) for age in (1.0, 19.0))
+    assert [item["low"], item["high"]] == ends

@@ -9,7 +9,11 @@ import math
 import pytest
 from hypothesis import given, settings
 
-from riskml.runtime.model import OPS, Baseline, Feature, ModelError, model_from_dict
+from riskml.runtime.members import Linear, Member, Tree, Trees
+from riskml.runtime.model import OPS, Feature, model_from_dict
+from riskml.runtime.model_error import ModelError
+from riskml.runtime.responses import LOGISTIC, Calibrated
+from riskml.runtime.time_responses import Accelerated, Baseline
 from tests.runtime.models import (
     SHIPPED,
     cox,
@@ -74,6 +78,20 @@ def test_the_horizon_is_the_shortest_baseline():
     assert plain_model([logistic(0.0, 1.0)], {(0.0,): 1.0}).horizon == math.inf
 
 
+@pytest.mark.parametrize(
+    ("predictor", "response", "linear"),
+    [
+        (Linear(0.0, (1.0,)), LOGISTIC, True),
+        (Linear(0.0, (1.0,)), Baseline((0.0, 12.0), (0.0, 0.5)), True),
+        (Linear(0.0, (1.0,)), Accelerated("weibull", 1.0, 12.0), False),  # a log time
+        (Linear(0.0, (1.0,)), Calibrated(LOGISTIC, 0.1, 0.5), False),  # its log-odds is not the answer's
+        (Trees((0.0,), 1.0, (Tree((), (), (), (), (0.5,)),)), LOGISTIC, False),
+    ],
+)
+def test_only_log_odds_and_log_hazards_have_a_link_to_explain_on(predictor, response, linear):
+    assert plain_model([Member(1.0, predictor, response)], {(0.0,): 1.0}).is_linear is linear
+
+
 BINARY = plain_model([logistic(-1.0, 2.0, 0.5)], {(0.0, 1.0): 0.25, (1.0, 2.0): 0.75}, inputs=("age", "mrd"))
 SURVIVAL = plain_model([cox(0.1, 1.0, 0.5)], {(0.0, 1.0): 1.0}, inputs=("age", "mrd"), bootstrap=[cox(0.2, 1.0, 0.5)])
 MISSING = object()
@@ -105,9 +123,9 @@ def leaves(raw, path=()):
 MEANT = {
     ("features", 0, "parameter"): (None,),
     ("features", 1, "parameter"): (None,),
-    ("uncertainty", "members"): ([], {}),
+    ("uncertainty", "draws"): ([],),
     ("limits",): ({},),
-    ("uncertainty", "members", 0): (MISSING,),
+    ("uncertainty", "draws", 0): (MISSING,),
 }
 
 
@@ -129,9 +147,9 @@ def test_nonsense_anywhere_is_refused_with_a_model_error(model):
     ("path", "new", "message"),
     [
         (("format",), 2, "newer riskml"),
-        (("link",), "probit", "newer riskml"),
         (("kind",), "ordinal", "unknown kind"),
-        (("kind",), "binary", "newer riskml"),
+        (("kind",), "binary", "not for binary outcomes"),
+        (("kind",), "incidence", "not for incidence outcomes"),
         (("inputs",), "mrd", "list of names"),
         (("inputs",), ["age", "age"], "must differ"),
         (("features", 0, "op"), "exec", "unknown transform"),
@@ -144,24 +162,30 @@ def test_nonsense_anywhere_is_refused_with_a_model_error(model):
         (("features", 0), {"name": "a", "op": "level", "inputs": ["age"], "parameter": "x"}, "list of levels"),
         (("features", 0), {"name": "a", "op": "level", "inputs": ["mrd"], "parameter": ["x"]}, "not both"),
         (("members",), [], "sum to 1"),
-        (("members", 0, "kind"), "trees", "newer riskml"),
+        (("members",), {"0": {}}, "must be a list"),
+        (("members", 0, "predictor", "kind"), "network", "newer riskml"),
+        (("members", 0, "response", "kind"), "probit", "newer riskml"),
+        (("members", 0, "response"), {"kind": "logistic"}, "not for survival outcomes"),
         (("members", 0, "weight"), 0.9, "sum to 1"),
         (("members", 0, "weight"), -1.0, "must be positive"),
-        (("members", 0, "coefficients"), [1.0], "must have 2"),
-        (("members", 0, "times"), [0.0, 0.0], "rise from 0"),
-        (("members", 0, "times"), [1.0, 12.0], "rise from 0"),
-        (("members", 0, "times"), [0.0], "must have 1|rise from 0"),
-        (("members", 0, "cumulative_hazard"), [0.0, -0.1], "must rise"),
-        (("members", 0, "cumulative_hazard"), [0.1, 0.2], "must rise"),
-        (("members", 0, "cumulative_hazard"), [0.0], "must have 2"),
+        (("members", 0, "predictor", "coefficients"), [1.0], "must have 2"),
+        (("members", 0, "response", "times"), [0.0, 0.0], "rise from 0"),
+        (("members", 0, "response", "times"), [1.0, 12.0], "rise from 0"),
+        (("members", 0, "response", "times"), [0.0], "must have 1|rise from 0"),
+        (("members", 0, "response", "cumulative_hazard"), [0.0, -0.1], "must rise"),
+        (("members", 0, "response", "cumulative_hazard"), [0.1, 0.2], "must rise"),
+        (("members", 0, "response", "cumulative_hazard"), [0.0], "must have 2"),
         (("background", "rows"), [], "must have 0|positive"),
         (("background", "rows"), [[0.0]], "must have 2"),
         (("background", "rows"), [["x", 1.0]], "finite numbers"),
         (("background", "weights"), [0.5], "sum to 1"),
         (("background", "weights"), [0.5, 0.5], "must have 1"),
         (("uncertainty", "level"), 1.0, "in \\(0, 1\\)"),
-        (("uncertainty", "members", 0, "times"), [0.0, 6.0], "as far as the model"),
-        (("uncertainty", "members", 0, "coefficients"), [1.0, 2.0, 3.0], "must have 2"),
+        (("uncertainty", "draws"), {}, "must be a list"),
+        (("uncertainty", "draws", 0), [], "sum to 1"),
+        (("uncertainty", "draws", 0, 0, "weight"), 0.5, "sum to 1"),
+        (("uncertainty", "draws", 0, 0, "response", "times"), [0.0, 6.0], "as far as the model"),
+        (("uncertainty", "draws", 0, 0, "predictor", "coefficients"), [1.0, 2.0, 3.0], "must have 2"),
         (("limits",), {"age": [2.0, 1.0]}, "must rise"),
         (("limits",), {"age": [1.0]}, "must have 2"),
         (("limits",), {"wbc": [1.0, 2.0]}, "those of inputs"),
@@ -173,7 +197,7 @@ def test_a_model_that_contradicts_itself_is_refused_with_its_reason(path, new, m
 
 
 @settings(max_examples=50, deadline=None)
-@given(portable_models())
+@given(portable_models(linear=True))
 def test_the_second_writing_of_the_transforms_agrees(model):
     patient = dict(zip(model.inputs, model.background[0], strict=True))
     for member in model.members:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riskml.runtime.small_cells import SMALLEST_CELL, count, counts_of_a_whole
+from riskml.runtime.small_cells import SMALLEST_CELL, count, counts_of_a_whole, without_small_counts
 
 
 @pytest.mark.parametrize(("number", "shown"), [(0, "0"), (1, "<5"), (4, "<5"), (5, "5"), (1234, "1,234")])
@@ -21,3 +21,16 @@ def test_no_small_cell_follows_from_the_total(numbers):
     hidden = sum(number for number, text in zip(numbers, shown, strict=True) if text != f"{number:,}")
     # What the reader can work out is the sum of the hidden cells: it must not itself be small where that can be helped.
     assert hidden == 0 or hidden >= SMALLEST_CELL or max(numbers) < SMALLEST_CELL
+
+
+@pytest.mark.parametrize(
+    ("sentence", "shown"),
+    [
+        ("judged in 3 rows, which count", "judged in <5 rows, which count"),
+        ("in 1 row", "in <5 row"),
+        ("in 5 rows, 12 rows and 1,234 rows", "in 5 rows, 12 rows and 1,234 rows"),
+        ("4 days and 2.3 rows", "4 days and 2.3 rows"),
+    ],
+)
+def test_a_sentence_keeps_everything_but_small_counts_of_rows(sentence, shown):
+    assert without_small_counts(sentence) == shown

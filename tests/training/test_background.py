@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from riskml.cohort.cohort import read_cohort
 from riskml.resources import folder
-from riskml.runtime.model import Feature, Linear
+from riskml.runtime.members import Linear, Member
+from riskml.runtime.model import Feature
+from riskml.runtime.responses import LOGISTIC
 from riskml.runtime.score import feature_column, score_table
 from riskml.training.background import (
     MAX_PROTOTYPES,
@@ -20,7 +22,7 @@ from riskml.training.background import (
     numeric_limits,
     prototypes,
 )
-from riskml.training.fit import background_of, fit_pipeline, member_of, portable, training_set
+from riskml.training.fit import background_of, fit_pipeline, portable, training_set
 from riskml.training.recipe import load_recipe
 
 NAMES = ("non_response", "icans", "efs")
@@ -28,14 +30,14 @@ NAMES = ("non_response", "icans", "efs")
 
 @pytest.fixture(scope="module")
 def fitted():
-    """name -> (training rows, member, portable model without bootstrap), from the embedded cohort."""
+    """name -> (training rows, members, portable model without bootstrap), from the embedded cohort."""
     cohort = read_cohort(folder("features") / "synthetic" / "cohort.csv")
     found = {}
     for name in NAMES:
         recipe = load_recipe(name)
         rows = training_set(recipe, cohort)
-        member = member_of(recipe, fit_pipeline(recipe, rows))
-        found[name] = rows, member, portable(recipe, rows, member)
+        members = fit_pipeline(recipe, rows)[-1].members()
+        found[name] = rows, members, portable(recipe, rows, members)
     return found
 
 
@@ -93,9 +95,9 @@ def test_far_apart_clusters_stay_apart():
 @pytest.mark.parametrize("name", NAMES)
 def test_every_number_of_a_prototype_is_the_mean_of_five_patients_or_of_all(fitted, name):
     """Recomputed from the groups: geometric mean through log10, arithmetic mean otherwise, majority of a level."""
-    rows, member, model = fitted[name]
+    rows, members, model = fitted[name]
     size = max(SMALLEST_GROUP, -(-rows.n_patients // MAX_PROTOTYPES))
-    groups = microaggregate(_points(rows.frame, model.inputs, model.features, member.linear), size, rows.patient)
+    groups = microaggregate(_points(rows.frame, model.inputs, model.features, members), size, rows.patient)
     assert len(groups) == len(model.background) <= MAX_PROTOTYPES
     np.testing.assert_allclose(model.weights, [len(g) / len(rows.frame) for g in groups], atol=1e-15)
     for i, column in enumerate(model.inputs):
@@ -114,9 +116,9 @@ def test_every_number_of_a_prototype_is_the_mean_of_five_patients_or_of_all(fitt
 
 @pytest.mark.parametrize("name", NAMES)
 def test_weights_sum_to_one_and_no_prototype_is_a_patient(fitted, name):
-    rows, member, model = fitted[name]
+    rows, members, model = fitted[name]
     assert sum(model.weights) == pytest.approx(1, abs=1e-15)
-    assert background_of(load_recipe(name), rows, member).smallest_group >= SMALLEST_GROUP
+    assert background_of(load_recipe(name), rows, members).smallest_group >= SMALLEST_GROUP
     patients = {tuple(row) for row in rows.frame[list(model.inputs)].itertuples(index=False)}
     assert not patients & set(model.background)
 
@@ -177,12 +179,12 @@ FEATURES = (
 @settings(max_examples=40, deadline=None)
 def test_prototypes_are_finite_whole_and_agree_with_the_patients_on_average(seed, n, missing):
     frame = made(n, seed, missing)
-    linear = Linear(-1.0, (0.5, 0.05, 1.0, -0.3))
-    background = prototypes(frame, tuple(frame), FEATURES, linear)
+    members = (Member(1.0, Linear(-1.0, (0.5, 0.05, 1.0, -0.3)), LOGISTIC),)
+    background = prototypes(frame, tuple(frame), FEATURES, members)
     assert len(background.rows) == len(background.weights) <= MAX_PROTOTYPES
     assert background.smallest_group >= min(n, SMALLEST_GROUP)
     assert sum(background.weights) == pytest.approx(1, abs=1e-12)
-    assert background == prototypes(frame, tuple(frame), FEATURES, linear)
+    assert background == prototypes(frame, tuple(frame), FEATURES, members)
     for row in background.rows:
         assert np.isfinite(np.array(row[:3], dtype=float)).all()
         assert isinstance(row[3], str)
@@ -196,8 +198,8 @@ def test_prototypes_are_finite_whole_and_agree_with_the_patients_on_average(seed
 def test_groups_form_along_what_the_model_uses():
     """With all the weight on MRD, groups are slices of MRD, whatever age does."""
     frame = made(100, 3, missing=0.0)
-    linear = Linear(0.0, (1.0, 0.0, 0.0, 0.0))
-    groups = microaggregate(_points(frame, tuple(frame), FEATURES, linear), 5)
+    members = (Member(1.0, Linear(0.0, (1.0, 0.0, 0.0, 0.0)), LOGISTIC),)
+    groups = microaggregate(_points(frame, tuple(frame), FEATURES, members), 5)
     log_mrd = np.log10(frame["mrd"].clip(lower=1e-4))
     within = np.mean([log_mrd.iloc[g].var() for g in groups])
     assert within < 0.1 * log_mrd.var()

@@ -19,7 +19,7 @@ from riskml.resources import folder
 from riskml.runtime.score import score_table
 from riskml.training import measures
 from riskml.training.evaluate import Evaluation, _one_fold, evaluate, out_of_fold
-from riskml.training.fit import TrainingSet, fit_pipeline, member_of, portable, training_set
+from riskml.training.fit import TrainingSet, fit_pipeline, portable, training_set
 from riskml.training.metrics.binary import auc
 from riskml.training.recipe import load_recipe
 from riskml.training.resample import Plan, cross_validation
@@ -154,7 +154,7 @@ def test_out_of_fold_predictions_are_those_of_the_model_that_was_not_shown_the_r
     found = out_of_fold(recipe, rows, plan)
     test = plan.test_rows[0][2]
     train = rows.take(np.setdiff1d(np.arange(len(rows.event)), test))
-    model = portable(recipe, train, member_of(recipe, fit_pipeline(recipe, train)))
+    model = portable(recipe, train, fit_pipeline(recipe, train)[-1].members())
     want = score_table(model, {n: rows.frame[n].to_numpy()[test] for n in recipe.inputs}, len(test))[:, 0]
     np.testing.assert_array_equal(found.risk[0, test], want)
     np.testing.assert_allclose(found.link[0, test], np.log(want / (1 - want)))
@@ -213,7 +213,8 @@ def test_an_identifier_in_disguise_does_not_help():
         guesses = out_of_fold(recipe, rows, plan)
         areas += [auc(rows.event[t], guesses.risk[r, t]) for r in range(2) for t in plan.test_rows[r]]
         model = fit_pipeline(recipe, rows)
-        apparent.append(auc(rows.event, model.predict_proba(rows.frame)[:, 1]))
+        fitted = model[-1].estimators_[0]
+        apparent.append(auc(rows.event, fitted.predict_proba(model[:-1].transform(rows.frame))[:, 1]))
     assert np.nanmean(areas) == pytest.approx(0.5, abs=0.1)
     assert np.mean(apparent) > np.nanmean(areas) + 0.05, "the optimism that cross-validation takes away is real"
 
@@ -259,14 +260,15 @@ def test_survival_predictions_have_the_true_mean_and_slope(large):
 # ------------------------------------------------------------------------------------------------- awkward cohorts
 
 
-def test_a_fold_that_holds_all_early_events_ranks_nobody(cohort):
-    """Training folds without an event by 12 months give S = 1 and no ranking, not a crash."""
+def test_a_fold_that_holds_all_early_events_sees_hardly_any_risk(cohort):
+    """Training folds without an event by 12 months leave the little hazard that a smooth baseline puts there."""
     recipe = light("efs")
     rows = training_set(recipe, cohort)
     test = np.flatnonzero(rows.event & (rows.time <= 12))
     risk, link, reference = _one_fold(recipe, rows, test)
-    np.testing.assert_allclose(risk, 0, atol=1e-15)
-    np.testing.assert_array_equal(link, 0)
+    assert (np.array(risk) > 0).all()
+    assert (np.array(risk) < 0.02).all()
+    assert np.isfinite(link).all()
     assert reference == 0
 
 

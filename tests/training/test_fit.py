@@ -21,7 +21,6 @@ from riskml.training.fit import (
     LEAST_EVENTS,
     comparator_risk,
     fit_pipeline,
-    member_of,
     outcome_array,
     portable,
     training_set,
@@ -96,7 +95,7 @@ def test_an_input_of_fewer_than_five_patients_counts_as_missing(cohort):
         few = cohort.frame["cd3"].where(np.isin(np.arange(cohort.n_courses), rows[:kept]))
         learned = training_set(recipe, changed(cohort, cd3=few))
         assert learned.frame["cd3"].notna().sum() == (kept if kept >= SMALLEST_GROUP else 0)
-        model = portable(recipe, learned, member_of(recipe, fit_pipeline(recipe, learned)))
+        model = portable(recipe, learned, fit_pipeline(recipe, learned)[-1].members())
         coefficient = model.members[0].linear.coefficients[[f.name for f in model.features].index("cd3_log10")]
         assert (coefficient == 0) == (kept < SMALLEST_GROUP)
 
@@ -169,13 +168,13 @@ def agreement(recipe, cohort, tmp_path):
     model = open_bundle(bundle.save(tmp_path / recipe.name)).model
     rows = training_set(recipe, cohort)
     pipeline = fit_pipeline(recipe, rows)
+    (fitted,) = pipeline[-1].estimators_
     times = () if rows.time is None else (*rows.grid, 0.37 * rows.grid[-1])
 
     def estimator(frame):
         if rows.time is None:
-            return pipeline.predict_proba(frame)[:, 1:]
-        design = pipeline[:-1].transform(frame)
-        return np.exp(-pipeline[-1].predict_cumulative_hazard(design, times))
+            return fitted.predict_proba(pipeline[:-1].transform(frame))[:, 1:]
+        return np.exp(-fitted.predict_cumulative_hazard(pipeline[:-1].transform(frame), times))
 
     numpy_scores = score_table(model, {n: rows.frame[n].to_numpy() for n in model.inputs}, len(rows.frame), times)
     whole = rows.frame.notna().all(axis=1).to_numpy()
@@ -209,7 +208,7 @@ def test_the_saved_bundle_of_the_real_cohort_predicts_what_the_pipeline_predicts
 def test_the_shipped_bundle_of_the_real_cohort_is_the_model_that_its_recipe_gives_here(aall0232):
     recipe = load_recipe("induction_efs")
     rows = training_set(recipe, aall0232)
-    member = member_of(recipe, fit_pipeline(recipe, rows))
+    (member,) = fit_pipeline(recipe, rows)[-1].members()
     shipped = open_bundle(folder("models") / recipe.name / "bundle").model.members[0]
     np.testing.assert_allclose(shipped.linear.coefficients, member.linear.coefficients, rtol=1e-8)
     np.testing.assert_allclose(shipped.baseline.cumulative_hazard, member.baseline.cumulative_hazard, rtol=1e-8)
@@ -277,12 +276,20 @@ def test_delayed_entry_reaches_the_learner_and_is_not_judged(cohort, monkeypatch
     assert again.entry.tolist() == learned.entry[[3, 3, 0]].tolist()
     # A different partial likelihood, and a comparator that knows the late entries.
     ignored = dataclasses.replace(learned, entry=None)
-    ours, theirs = (fit_pipeline(recipe, rows)[-1].coef_ for rows in (learned, ignored))
+    ours, theirs = (fit_pipeline(recipe, rows)[-1].estimators_[0].coef_ for rows in (learned, ignored))
     assert np.abs(ours - theirs).max() > 1e-3
     curve = kaplan_meier(learned.time, learned.event, learned.entry)
     assert comparator_risk(learned, recipe.horizon_months) == curve.at(recipe.horizon_months)
     with pytest.raises(NotEstimableError, match="no estimator here for delayed entry"):
         evaluate(recipe, late)
+
+
+def test_a_learner_that_knows_no_late_entry_says_so_without_a_traceback(cohort, monkeypatch):
+    recipe = dataclasses.replace(load_recipe("efs"), learner={"kind": "survival_forest", "grid_months": [6, 12, 24]})
+    with_outcome(monkeypatch, origin="diagnosis")
+    late = changed(cohort, entry_time=np.linspace(0.1, 2, cohort.n_courses))
+    with pytest.raises(NotEstimableError, match=r"efs cannot be fitted: .*entry"):
+        fit_pipeline(recipe, training_set(recipe, late))
 
 
 def test_competing_events_are_refused_and_not_taken_for_censored(cohort, monkeypatch):

@@ -102,6 +102,85 @@ def test_the_baseline_must_reach_what_is_reported_and_judged():
     assert "learner.grid_months: must reach 60 months" in refusals(shipped("efs") | {"evaluation": late})
 
 
+AVERAGE = {"kind": "average", "member": [{"kind": "ridge_logistic"}, {"kind": "forest", "trees": 5, "least_events": 9}]}
+
+
+def test_averages_stacks_and_estimators_from_outside_are_taken():
+    stack = {**AVERAGE, "kind": "stack"}
+    weighed = {"kind": "average", "member": [{"kind": "ridge_logistic", "weight": 2, "calibrate": True}]}
+    outside = {"kind": "sklearn", "estimator": "a_b.c:D", "settings": {"x": 1}}
+    for learner in (AVERAGE, stack, weighed, outside):
+        assert list(faults_of(shipped() | {"learner": learner}, load_dictionary())) == []
+    survival = {"kind": "average", "grid_months": [6, 12, 24], "member": [{"kind": "ridge_cox"}]}
+    assert list(faults_of(shipped("efs") | {"learner": survival}, load_dictionary())) == []
+
+
+def test_every_fault_of_an_average_is_named_at_once():
+    members = [
+        {"kind": "ridge_logistic", "grid_months": [6], "weight": 0},
+        {"kind": "forest", "trees": 0, "colour": "red", "least_events": -1, "calibrate": "yes"},
+        {"kind": "ridge_cox"},
+        {"kind": "average", "member": []},
+        {"kind": "sklearn", "estimator": "a:B"},
+        {},
+    ]
+    said = refusals(shipped() | {"learner": {"kind": "average", "member": members, "weight": 1, "grid_months": [6]}})
+    for part in (
+        "learner.weight: is not a setting of an average",
+        "learner.grid_months: is not a setting of an average",
+        "learner.member 1.grid_months: is not a setting of ridge_logistic",
+        "learner.member 1.weight: must be a positive number",
+        "learner.member 2.colour: is not a setting of forest",
+        "learner.member 2.trees: must be a whole number, 1 or more",
+        "learner.member 2.least_events: must be a whole number, 0 or more",
+        "learner.member 2.calibrate: must be true or false",
+        "learner.member 3.kind: ridge_cox is for survival outcomes",
+        "learner.member 4.kind: must be one of",
+        "learner.member 5.kind: an estimator of another package has no portable form",
+        "learner.member 6.kind: must be one of",
+    ):
+        assert part in said
+
+
+@pytest.mark.parametrize(
+    ("learner", "said"),
+    [
+        ({"kind": "average"}, "learner.member: must be a list of tables"),
+        ({"kind": "stack", "member": []}, "learner.member: must be a list of tables"),
+        ({"kind": "stack", "member": {"kind": "forest"}}, "learner.member: must be a list of tables"),
+        ({"kind": "stack", "member": [{"kind": "forest", "weight": 2}]}, "member 1.weight: is not a setting of forest"),
+        ({"kind": "forest", "weight": 2}, "learner.weight: is not a setting of forest"),
+        ({"kind": "sklearn"}, "learner.estimator: must be a class, written 'package.module:Class'"),
+        ({"kind": "sklearn", "estimator": "os.system('x'):A"}, "learner.estimator: must be a class"),
+        ({"kind": "sklearn", "estimator": "a.b"}, "learner.estimator: must be a class"),
+        ({"kind": "sklearn", "estimator": "a:B.c"}, "learner.estimator: must be a class"),
+        ({"kind": "sklearn", "estimator": "a:B", "settings": [1]}, "learner.settings: must be a table"),
+        ({"kind": "sklearn", "estimator": "a:B", "calibrate": True}, "learner.calibrate: is not a setting of sklearn"),
+        ({"kind": "sklearn", "estimator": "a:B", "grid_months": [6]}, "learner.grid_months: is not a setting"),
+    ],
+)
+def test_a_malformed_learner_is_refused(learner, said):
+    assert said in refusals(shipped() | {"learner": learner})
+
+
+@pytest.mark.parametrize(("kind", "takes"), [("boosting_aft", True), ("parametric", False)])
+def test_a_distribution_is_one_that_the_learner_has(kind, takes):
+    learner = {"kind": kind, "grid_months": [6, 12, 24], "distribution": "lognormal"}
+    faults = [str(fault) for fault in faults_of(shipped("efs") | {"learner": learner}, load_dictionary())]
+    assert faults == [] if takes else "learner.distribution: must be one of loglogistic, weibull" in faults[0]
+
+
+def test_learners_of_several_causes_keep_to_themselves():
+    causes, cox = {"kind": "cause_specific_cox"}, {"kind": "ridge_cox"}
+    grid = {"grid_months": [6, 12, 24, 36]}
+    mixed = refusals(shipped("relapse") | {"learner": {"kind": "average", "member": [causes, cox], **grid}})
+    assert "averaged with each other only, and not stacked" in mixed
+    stacked = refusals(shipped("relapse") | {"learner": {"kind": "stack", "member": [causes, causes], **grid}})
+    assert "averaged with each other only, and not stacked" in stacked
+    moved = refusals(shipped("relapse") | {"learner": {**causes, "calibrate": True, **grid}})
+    assert "learner.calibrate: is not a setting of cause_specific_cox" in moved
+
+
 @pytest.mark.parametrize("name", ["../elsewhere", "a b", "", "/elsewhere", ".", 3, "a\n"])
 def test_a_name_that_would_leave_the_output_folder_is_refused(name):
     assert "column name: must be one word" in refusals(shipped() | {"name": name})
@@ -222,3 +301,63 @@ def test_each_variable_is_refused_exactly_when_it_is_learned_after_the_landmark(
         late = order.index(variable.known) > order.index(raw["landmark"])
         said = refusals(raw | {"feature": [feature(inputs=[variable.name])]})
         assert ("after the landmark" in said) == late, variable.name
+
+
+# ------------------------------------------------------------------------------------------------------------- derived
+
+
+def with_features(*features, **changes):
+    golden = [{"age": "6 a"}]
+    return shipped() | {"feature": list(features), "golden": golden} | changes
+
+
+def test_derived_variables_are_inputs_of_a_recipe_of_their_landmark():
+    features = (
+        feature(name="a", op="log10", inputs=["mrd_alc_ratio"], parameter=1e-5),
+        feature(name="b", inputs=["lymphocytes_change_d15"]),
+        feature(name="c", inputs=["any_poor_lesion"]),
+        feature(name="d", op="level", inputs=["age_group"], parameter=["infant"]),
+    )
+    assert refusals(with_features(*features, landmark="day_15", applies_to={"age_group": ["infant"]})) == ""
+    said = refusals(with_features(*features, landmark="first_dose"))
+    assert said.count("\n") == 0, "only the change needs the fifteenth day"
+    assert "lymphocytes_change_d15 is known only from day_15, after the landmark first_dose" in said
+    assert "cannot go through value" in refusals(with_features(feature(inputs=["age_group"])))
+    assert "the levels of age_group are" in refusals(
+        with_features(feature(op="level", inputs=["age_group"], parameter=["old"]))
+    )
+
+
+@pytest.mark.parametrize(
+    ("whole", "part"),
+    [("any_poor_lesion", "kmt2a_r"), ("log10_mrd", "mrd"), ("disease_outside_marrow", "cns_disease")],
+)
+def test_what_contains_an_input_stands_alone(whole, part):
+    said = refusals(with_features(feature(name="a", inputs=[whole]), feature(name="b", inputs=[part])))
+    assert f"{whole} says {part} again" in said
+
+
+def test_a_ratio_may_stand_beside_its_parts():
+    features = feature(name="a", inputs=["mrd_alc_ratio"]), feature(name="b", inputs=["mrd"])
+    assert refusals(with_features(*features)) == ""
+
+
+def test_dates_are_in_no_recipe():
+    raw = shipped() | {
+        "feature": [feature(inputs=["birth_date"])],
+        "applies_to": {"diagnosis_date": [2010, 2020]},
+        "golden": [{"age": 5, "dob": "2012-05-01"}],
+    }
+    said = refusals(raw)
+    assert "birth_date is a date: it identifies a patient and cannot be a predictor; use an interval" in said
+    assert "applies_to.diagnosis_date: is a date" in said
+    assert "golden patient 1: dob: a bundle holds no dates" in said
+    assert "2012" not in said
+
+
+def test_studies_to_leave_out_must_exist():
+    assert refusals(shipped() | {"evidence": {"without_studies": ["zhang2025"]}}) == ""
+    said = refusals(shipped() | {"evidence": {"without_studies": ["zhang25"], "with": ["x"]}})
+    assert "evidence.without_studies: must be one of zhang2025" in said
+    assert "evidence.with: is not a setting" in said
+    assert "must be a list of texts" in refusals(shipped() | {"evidence": {"without_studies": "zhang2025"}})

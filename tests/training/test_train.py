@@ -19,12 +19,16 @@ from riskml.cohort.truth import load_truth
 from riskml.errors import NotEstimableError
 from riskml.resources import folder
 from riskml.runtime.bundle import open_bundle
-from riskml.runtime.model import Baseline, Linear, Member
+from riskml.runtime.explain import explain_value
+from riskml.runtime.members import Linear, Member
 from riskml.runtime.predict import read_inputs
+from riskml.runtime.responses import LOGISTIC
 from riskml.runtime.score import interval, score_table, value
-from riskml.training import measures
+from riskml.runtime.time_responses import Baseline
+from riskml.training import background, measures
 from riskml.training.evaluate import evaluate
-from riskml.training.fit import fit_pipeline, member_of, portable, training_set
+from riskml.training.fit import fit_pipeline, portable, training_set
+from riskml.training.learners.table import LEARNERS
 from riskml.training.recipe import load_recipe
 from riskml.training.train import bootstrap_members, importance, rounded, train
 
@@ -91,7 +95,7 @@ def test_rounding_keeps_significant_digits_and_the_order_of_hazards():
     assert cut.weight == 0.5
     assert (cut.linear.intercept, cut.linear.coefficients) == (-0.3333, (6.667e-10, 3333000.0))
     assert cut.baseline == Baseline((0.0, 1.0, 2.0), (0.0, 3.333e-06, 3.333e-06))
-    assert rounded(Member(1.0, Linear(1.0, (1.0,)), None), 4).baseline is None
+    assert rounded(Member(1.0, Linear(1.0, (1.0,)), LOGISTIC), 4).baseline is None
 
 
 # ---------------------------------------------------------------------------------------------- what it says of itself
@@ -283,6 +287,107 @@ def test_a_follow_up_shorter_than_every_reported_month_reports_the_one_that_is_j
         bundle.predict({}, at=[6])
 
 
+# ------------------------------------------------------------------------------------------- every learner there is
+
+AVERAGE = {
+    "binary": [{"kind": "ridge_logistic"}, {"kind": "forest", "trees": 5, "least_events": 5}],
+    "survival": [
+        {"kind": "ridge_cox"},
+        {"kind": "survival_forest", "trees": 5, "least_events": 5, "calibrate": True},
+        {"kind": "boosting_aft", "rounds": 5, "least_events": 5},
+        {"kind": "boosting_cox", "least_events": 5000},
+    ],
+}
+SMALL = {"trees": 5, "rounds": 5}
+RECIPES = {"binary": "non_response", "survival": "efs", "incidence": "relapse"}
+
+
+def learnt(kind, learner):
+    """A light recipe of that kind of outcome with another learner, judged where a few hundred patients reach."""
+    grid = {} if kind == "binary" else {"grid_months": [1, 2, 3, 6, 9, 12, 18, 24]}
+    return light(RECIPES[kind], learner={**learner, **grid}, bootstrap=2, folds=2)
+
+
+LEARNT = {
+    **{
+        name: learnt(entry.outcome, {"kind": name, **{k: v for k, v in SMALL.items() if k in entry.settings}})
+        for name, entry in LEARNERS.items()
+    },
+    "average": learnt("binary", {"kind": "average", "member": AVERAGE["binary"]}),
+    "stack": learnt("survival", {"kind": "stack", "member": AVERAGE["survival"]}),
+}
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    return as_cohort(simulate(250, 4))
+
+
+def told(bundle, row):
+    """A row of a cohort as one would type it in."""
+    known = {name: row[name] for name in bundle.model.inputs if pd.notna(row[name])}
+    two = {1.0: "present", 0.0: "absent"}
+    return {n: two[v] if bundle.dictionary[n].kind == "lesion" else v for n, v in known.items()}
+
+
+@pytest.mark.parametrize("name", sorted(LEARNT))
+def test_every_learner_goes_all_the_way(simulated, tmp_path, monkeypatch, name):
+    """Trained, judged, saved, opened; one patient and the table agree; explanations add up, with gaps and without."""
+    monkeypatch.setattr(measures, "N_BOOT", 10)
+    monkeypatch.setattr(background, "MAX_PROTOTYPES", 8)
+    recipe = LEARNT[name]
+    bundle = train(recipe, simulated)
+    opened = open_bundle(bundle.save(tmp_path / name))
+    assert opened.model == bundle.model
+    assert opened.model.kind == recipe.kind
+    table = opened.score(simulated)
+    frame = simulated.frame.reset_index(drop=True)
+    gaps = frame[list(recipe.inputs)].isna().sum(axis=1)
+    for place in (int(gaps.argmin()), int((gaps == 2).argmax()), int(gaps.argmax())):
+        prediction = opened.predict(told(opened, frame.iloc[place]))
+        assert prediction.value == pytest.approx(table.iloc[place, 1:].tolist(), abs=1e-9)
+        assert prediction.on_value.sum_error < 1e-8
+        assert (prediction.on_link is not None) == opened.model.is_linear
+    assert opened.predict({}).on_value.sum_error < 1e-8
+    shares = [item["mean_absolute_effect"] for item in opened.manifest["importance"]]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] > 0
+    assert len(opened.model.bootstrap) == 2
+
+
+def test_the_manifest_and_the_card_name_the_members_and_who_was_left_out(simulated):
+    bundle = train(LEARNT["stack"], simulated, evaluation=False)
+    training = bundle.manifest["training"]
+    assert [item["kind"] for item in training["members"]] == ["ridge_cox", "survival_forest", "boosting_aft"]
+    assert [item["weight"] for item in training["members"]] == [m.weight for m in bundle.model.members]
+    assert [item["line"] is not None for item in training["members"]] == [False, True, False]
+    assert sum(item["weight"] for item in training["members"]) == pytest.approx(1, abs=1e-12)
+    said = f"boosting cox was left out: {training['n_events']} events, it takes part from 5000"
+    assert training["members_left_out"] == [said]
+    share = f"{100 * bundle.model.members[1].weight:.0f} %"
+    assert f"survival forest ({share}) recalibrated and boosting aft (" in bundle.card
+    assert "- learner: Average of ridge cox (" in bundle.card
+    assert "Boosting cox was left out" in bundle.card
+
+
+def test_importance_of_trees_is_on_the_scale_of_the_answer(simulated):
+    """Recomputed prototype by prototype; whoever none of the trees asks about has none."""
+    bundle = train(LEARNT["forest"], simulated, evaluation=False)
+    model = bundle.model
+    means = dict.fromkeys(model.inputs, 0.0)
+    for row, weight in zip(model.background, model.weights, strict=True):
+        effects = explain_value(model, dict(zip(model.inputs, row, strict=True))).effects[0]
+        for name, effect in effects.items():
+            means[name] += weight * abs(effect)
+    for item in bundle.manifest["importance"]:
+        assert item["mean_absolute_effect"] == pytest.approx(means[item["input"]], rel=1e-5)
+
+
+def test_an_average_with_trees_gives_the_same_bytes_with_two_workers(simulated, tmp_path):
+    first, second = (train(LEARNT["stack"], simulated, evaluation=False, jobs=jobs) for jobs in (1, 2))
+    assert saved(first, tmp_path / "1") == saved(second, tmp_path / "2")
+
+
 # ---------------------------------------------------------------------------------------- does the interval hold?
 
 BASE = {"bcr_abl1": 0.0, "kmt2a_r": 0.0, "tcf3_hlf": 0.0, "mrd": 0.0052, "cd19": 0.03, "cd3": 0.7}
@@ -308,7 +413,7 @@ def test_the_interval_of_a_patient_covers_the_truth_more_often_than_not():
     for seed in range(25):
         rows = training_set(recipe, as_cohort(simulate(200, seed, fixed_totals=False)))
         members = bootstrap_members(recipe, rows, seed=seed)
-        model = portable(recipe, rows, member_of(recipe, fit_pipeline(recipe, rows)), members)
+        model = portable(recipe, rows, fit_pipeline(recipe, rows)[-1].members(), members)
         for patient, risk in zip(FOUR, truth, strict=True):
             low, high = interval(model, patient, (), value(model, patient))
             held.append(low[0] <= risk <= high[0])

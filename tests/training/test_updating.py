@@ -11,7 +11,10 @@ from riskml.cohort.cohort import read_cohort
 from riskml.cohort.simulate import write_simulated
 from riskml.errors import NotEstimableError
 from riskml.runtime.bundle import open_bundle, shipped
+from riskml.training import measures
 from riskml.training.external import validate
+from riskml.training.recipe import load_recipe
+from riskml.training.train import train
 from riskml.training.updating import recalibrate, update
 
 
@@ -28,7 +31,7 @@ def shifted(bundle, intercept, slope):
             intercept=intercept + slope * member.linear.intercept,
             coefficients=tuple(slope * c for c in member.linear.coefficients),
         )
-        members.append(member.with_(linear=linear))
+        members.append(member.with_(predictor=linear))
     return bundle.with_(model=bundle.model.with_(members=tuple(members)))
 
 
@@ -89,3 +92,67 @@ def test_nine_events_carry_nothing(tmp_path):
     small = read_cohort(write_simulated(tmp_path / "c.csv", 100, seed=3))
     with pytest.raises(NotEstimableError, match="needs at least 10 events"):
         update(open_bundle(shipped("non_response")), small)
+
+
+# ------------------------------------------------------------------------------------------- models that are not linear
+
+
+@pytest.fixture(scope="module")
+def drifted(cohort):
+    """Half of the patients with an event, and half of those who failed, have none."""
+    frame = cohort.frame.copy()
+    for column, bad, good in (
+        ("efs_event", lambda x: x != "none", "none"),
+        ("response", lambda x: x == "no_response", "response"),
+    ):
+        ill = frame.loc[bad(frame[column]) & frame[column].notna(), "patient_id"].unique()
+        frame.loc[frame["patient_id"].isin(ill[::2]) & frame[column].notna(), column] = good
+    return replace(cohort, frame=frame, sha256="drifted")
+
+
+@pytest.fixture
+def few_resamples(monkeypatch):
+    """Intervals are tested where they are made; here they only cost time."""
+    monkeypatch.setattr(measures, "N_BOOT", 60)
+
+
+PARTS = {
+    "non_response": ("ridge_logistic", "forest"),
+    "efs": ("ridge_cox", "survival_forest", "boosting_cox", "parametric"),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "calibrate"), [("non_response", False), ("non_response", True), ("efs", False), ("efs", True)]
+)
+def test_an_average_with_trees_is_validated_and_mended(drifted, tmp_path, few_resamples, name, calibrate):
+    """A cohort with half of the risk: the child is right on average, opens again, and can be updated once more."""
+    members = [{"kind": kind, "least_events": 0, "calibrate": calibrate} for kind in PARTS[name]]
+    grid = {} if name == "non_response" else {"grid_months": [1, 2, 3, 6, 9, 12, 18, 24]}
+    recipe = replace(load_recipe(name), learner={"kind": "average", "member": members, **grid}, bootstrap=2)
+    parent = train(recipe, read_cohort(write_simulated(tmp_path / "c.csv", 400, seed=2)), evaluation=False)
+    before = validate(parent, drifted).metrics["observed_expected"]
+    assert before.high < 1
+    child = open_bundle(update(parent, drifted).save(tmp_path / "child"))
+    assert child.manifest["lineage"][-1]["rung"].startswith("intercept")
+    again = replace(drifted, sha256="again")
+    after = validate(child, again).metrics["observed_expected"]
+    assert after.low < 1 < after.high
+    assert abs(after.value - 1) < 0.15
+    grandchild = update(child, again)
+    assert open_bundle(grandchild.save(tmp_path / "grandchild")).digest == grandchild.digest
+    assert child.predict({}).on_value.sum_error < 1e-8
+
+
+def test_log_times_get_each_patients_own_hazard(drifted, tmp_path, few_resamples):
+    """Hazards that are not proportional: exposure by one reference patient put this child 40 % off."""
+    recipe = replace(
+        load_recipe("efs"),
+        learner={"kind": "parametric", "distribution": "loglogistic", "grid_months": [6, 12, 24]},
+        bootstrap=0,
+    )
+    parent = train(recipe, read_cohort(write_simulated(tmp_path / "c.csv", 400, seed=2)), evaluation=False)
+    child = update(parent, drifted)
+    assert child.manifest["lineage"][-1]["rung"] == "intercept", "a slope has no counterpart in a log-time"
+    after = validate(child, replace(drifted, sha256="again")).metrics["observed_expected"]
+    assert abs(after.value - 1) < 0.15

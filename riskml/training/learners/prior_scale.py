@@ -86,6 +86,9 @@ class Posterior:
         The grid and the posterior mass of its points, which sums to 1.
     n_iter : int
         Newton steps taken where most were needed.
+    log_evidence : float
+        Logarithm of the prior-weighted mean likelihood by Laplace, up to a constant that depends on the data and on
+        the unpenalised parameters only: priors over the same data can be compared by it.
     """
 
     mean: FloatArray
@@ -93,6 +96,7 @@ class Posterior:
     tau: FloatArray
     weight: FloatArray
     n_iter: int
+    log_evidence: float
 
 
 def tau_grid(prior_scale: float, tau: float | None = None) -> tuple[FloatArray, FloatArray]:
@@ -165,6 +169,7 @@ def integrate(
     grid: tuple[FloatArray, FloatArray],
     max_iter: int,
     tol: float,
+    precision: FloatArray | None = None,
 ) -> Posterior:
     r"""Average the posterior modes over tau with weights prior mass x Laplace evidence.
 
@@ -190,6 +195,8 @@ def integrate(
         Newton steps allowed for each tau.
     tol : float
         Iteration ends with a step shorter than this many posterior standard errors, or one that rounding hides.
+    precision : float array of shape (q,), optional
+        Prior precision of each parameter whose prior is known; nan for those whose width is tau. All nan by default.
 
     Returns
     -------
@@ -206,25 +213,35 @@ def integrate(
         If `max_iter` steps were not enough for some tau.
     """
     tau, mass = grid
+    by_tau = np.isnan(precision) if precision is not None else np.ones(start.size, dtype=np.bool_)
+    by_tau[:free] = False
     theta, modes, curvatures, log_evidence, steps = start, [], [], [], []
     for width in tau:
-        penalty = np.full(start.size, width**-2.0)
+        penalty = np.where(by_tau, width**-2.0, 0.0 if precision is None else np.nan_to_num(precision))
         penalty[:free] = 0.0
         # Each mode is the first guess for the next wider prior: it saves a quarter of the steps.
         theta, value, curvature, n_iter = _mode(likelihood, theta, penalty, max_iter, tol)
         if np.isinf(width):
             _refuse_separation(curvature, moment)
-        log_prior = -(start.size - free) * math.log(width) if np.isfinite(width) else 0.0
+        log_prior = -int(by_tau.sum()) * math.log(width) if np.isfinite(width) else 0.0
         log_evidence.append(value + log_prior - 0.5 * np.linalg.slogdet(curvature)[1])
         modes.append(theta)
         curvatures.append(curvature)
         steps.append(n_iter)
     weight = mass * np.exp(np.array(log_evidence) - max(log_evidence))
+    known = 0.0 if precision is None else 0.5 * float(np.log(precision[~by_tau][free:]).sum())
+    evidence = max(log_evidence) + math.log(weight.sum()) + known
     weight /= weight.sum()
     mean = weight @ np.array(modes)
     spread = np.array(modes) - mean
     covariance = np.tensordot(weight, np.linalg.inv(np.array(curvatures)), axes=1) + (weight * spread.T) @ spread
-    return Posterior(mean, covariance, tau, weight, max(steps))
+    return Posterior(mean, covariance, tau, weight, max(steps), evidence)
+
+
+def symmetric_root(covariance: FloatArray) -> FloatArray:
+    """The symmetric square root of a covariance, to draw with; a Cholesky factor would not take zero variances."""
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray((vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T)
 
 
 def _mode(

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from riskml.training.learners.cox_likelihood import BoolArray, CoxDesign, FloatArray, efron, efron_baseline
-from riskml.training.learners.prior_scale import integrate, standardise, tau_grid
+from riskml.runtime.members import Linear, Member
+from riskml.runtime.time_responses import MAX_LOG, Baseline
+from riskml.training.learners.cox_likelihood import CoxDesign, FloatArray, efron, efron_baseline
+from riskml.training.learners.prior_scale import integrate, standardise, symmetric_root, tau_grid
+from riskml.training.learners.smooth_baseline import SmoothBaseline, average_baseline, checked_grid, smooth_baseline
+from riskml.training.learners.survival_rows import CheckedRows, survival_arrays
+
+__all__ = ["RidgeCox", "cox_designs", "stratified_efron", "survival_arrays"]
+
+Designs = list[CoxDesign | None]
+"""One a stratum; None for a stratum without events, which says nothing about the coefficients."""
 
 
 class RidgeCox(BaseEstimator):
@@ -29,7 +39,8 @@ class RidgeCox(BaseEstimator):
         and a monotone likelihood is refused).
     time_grid : array of shape (n_knots,), optional
         Positive, increasing times. The cumulative hazard is then known at 0 and these times only and linear between
-        them (a piecewise constant hazard), so that no patient's own event time is part of the model.
+        them (a piecewise constant hazard), so that no patient's own event time is part of the model. It comes from a
+        smoothed hazard (`smooth_baseline`) instead of Efron's steps: S(t) is not one step's luck.
     max_iter : int, default 100
         Newton steps allowed for each tau.
     tol : float, default 1e-10
@@ -43,8 +54,14 @@ class RidgeCox(BaseEstimator):
         Log risk of the mean training patient, to whom the baseline belongs: H(t | x) is the baseline times
         ``exp(predict(x) - mean_log_risk_)``. A baseline at x = 0 could overflow.
     baseline_times_, baseline_cumulative_hazard_ : float array of shape (n_times,)
-        Cumulative hazard of the mean patient at the distinct event times, or at 0 and ``time_grid``. A grid time after
-        the end of follow-up holds the last value.
+        Cumulative hazard of the mean patient at the distinct event times, or at 0 and ``time_grid`` (a grid time after
+        the end of follow-up then continues the last hazard). With strata the mean of theirs, weighted by patients.
+    strata_ : array of shape (n_strata,)
+        The distinct strata; a single 0 without any.
+    stratum_cumulative_hazard_ : float array of shape (n_strata, n_times)
+        Baseline of each stratum at ``baseline_times_``.
+    smooth_baseline_ : SmoothBaseline or None
+        With a ``time_grid``: the log hazards between its times, with their covariance.
     unique_times_ : float array of shape (n_unique_times,)
         Times of the arrays `predict_survival_function` returns: all distinct training times, and with a ``time_grid``
         also its times and 0, up to its last one.
@@ -55,6 +72,8 @@ class RidgeCox(BaseEstimator):
         directions the data determine.
     tau_grid_, tau_weights_ : float array of shape (n_tau,)
         The values of tau and their posterior weights.
+    log_evidence_ : float
+        Laplace evidence of the prior, up to a constant of the data (see `prior_scale.Posterior`).
     n_iter_ : int
         Newton steps taken where most were needed.
     n_features_in_ : int
@@ -81,7 +100,13 @@ class RidgeCox(BaseEstimator):
         self.max_iter = max_iter
         self.tol = tol
 
-    def fit(self, X: ArrayLike, y: NDArray[np.void], sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: NDArray[np.void],
+        sample_weight: ArrayLike | None = None,
+        strata: ArrayLike | None = None,
+    ) -> Self:
         """Find the posterior and the baseline hazard.
 
         Parameters
@@ -93,6 +118,10 @@ class RidgeCox(BaseEstimator):
             named "entry" with the time from which the patient was under observation.
         sample_weight : array of shape (n_samples,), optional
             Case weights as in R's coxph; rows of weight 0 take no part.
+        strata : array of shape (n_samples,), optional
+            Such as the centre of each patient. Patients are compared within their stratum only, and each stratum has
+            its own baseline (Kalbfleisch JD, Prentice RL. The statistical analysis of failure time data. 2nd ed. Wiley
+            2002, section 4.4); inputs are standardised over all.
 
         Returns
         -------
@@ -106,17 +135,26 @@ class RidgeCox(BaseEstimator):
             likelihood without a maximum.
         """
         grid = tau_grid(self.prior_scale, self.tau)
-        knots = None if self.time_grid is None else _knots(self.time_grid)
+        knots = None if self.time_grid is None else checked_grid(self.time_grid)
         rows: FloatArray = validate_data(self, X, dtype=np.float64)
-        time, event, entry = survival_arrays(y)
-        check_consistent_length(rows, time)
-        weight: FloatArray = _check_sample_weight(sample_weight, rows, dtype=np.float64, ensure_non_negative=True)
-        kept = weight > 0
-        rows, time, event, weight = rows[kept], time[kept], event[kept], weight[kept]
-        inputs = standardise(rows, weight)
-        design = CoxDesign.build(inputs.scores, time, event, None if entry is None else entry[kept], weight)
+        data = CheckedRows.of(rows, y, sample_weight, strata)
+        rows = rows[data.kept]
+        theta, designs = self._learn(rows, data, grid)
+        self.event_times_, self.strata_ = np.unique(data.time[data.event]), data.strata
+        if knots is None:
+            self._set_steps(theta, designs, data)
+        else:
+            self._set_smooth(rows @ self.coef_ - self.mean_log_risk_, data, knots)
+        return self
+
+    def _learn(
+        self, rows: FloatArray, data: CheckedRows, grid: tuple[FloatArray, FloatArray]
+    ) -> tuple[FloatArray, Designs]:
+        """Find the posterior; parameters and designs whose product is the log risk against the mean patient."""
+        inputs = standardise(rows, data.weight)
+        designs = cox_designs(data, inputs.scores)
         posterior = integrate(
-            lambda theta: efron(theta, design),
+            lambda theta: stratified_efron(theta, designs),
             np.zeros(inputs.moment.size),
             inputs.moment,
             free=0,
@@ -130,10 +168,9 @@ class RidgeCox(BaseEstimator):
             # Directions in which no training row varies keep their prior; a new patient may vary in them.
             self.covariance_ += (posterior.weight @ posterior.tau**2) * inputs.unseen()
         self.tau_grid_, self.tau_weights_, self.n_iter_ = posterior.tau, posterior.weight, posterior.n_iter
+        self.log_evidence_ = posterior.log_evidence
         self.mean_log_risk_ = float(inputs.centre @ self.coef_)
-        self.event_times_ = design.event_times
-        self._set_baseline(efron_baseline(posterior.mean, design), np.unique(time), knots)
-        return self
+        return posterior.mean, designs
 
     def predict(self, X: ArrayLike) -> FloatArray:
         """Log risk ``X @ coef_``, not centred, of shape (n_samples,); larger means earlier events."""
@@ -161,8 +198,14 @@ class RidgeCox(BaseEstimator):
         ValueError
             If a time lies outside that range.
         """
-        relative = np.exp(self.predict(X) - self.mean_log_risk_)
+        # Limited as the portable model does: certainty, and no overflow, far outside the training data.
+        relative = np.exp(np.clip(self.predict(X) - self.mean_log_risk_, -MAX_LOG, MAX_LOG))
         return relative[:, None] * self._baseline(np.asarray(times, dtype=np.float64).ravel())
+
+    def predict_survival(self, X: ArrayLike, times: ArrayLike) -> FloatArray:
+        """S(t) of each patient, shape (n_samples, n_times); ``times`` as for `predict_cumulative_hazard`."""
+        survival: FloatArray = np.exp(-self.predict_cumulative_hazard(X, times))
+        return survival
 
     def predict_cumulative_hazard_function(self, X: ArrayLike, return_array: bool = False) -> NDArray[Any]:
         """Cumulative hazard of each patient over ``unique_times_``; see `predict_survival_function`."""
@@ -194,16 +237,77 @@ class RidgeCox(BaseEstimator):
         time, event, entry = survival_arrays(y)
         return float(harrell_c(time, event, self.predict(X), entry))
 
-    def _set_baseline(self, hazard: FloatArray, observed: FloatArray, knots: FloatArray | None) -> None:
-        """Store the baseline and the times that predictions cover."""
-        self._piecewise_linear = knots is not None
-        if knots is None:
-            self.baseline_times_, self.baseline_cumulative_hazard_ = self.event_times_, hazard
-            self.unique_times_ = observed
-        else:
-            self.baseline_times_ = np.concatenate([[0.0], knots])
-            self.baseline_cumulative_hazard_ = _step(self.event_times_, hazard, self.baseline_times_)
-            self.unique_times_ = np.union1d(self.baseline_times_, observed[observed <= knots[-1]])
+    def to_portable(self) -> Member:
+        """The fitted model as a member of weight 1 of the portable model.
+
+        Raises
+        ------
+        ValueError
+            Without a ``time_grid``: the baseline would hold patients' own event times.
+        """
+        smooth = self._smooth()
+        return self._member(self.coef_, self.mean_log_risk_, smooth.cumulative_hazard)
+
+    def draw(self, mean_row: FloatArray, normal: FloatArray) -> Member:
+        """A draw from the posterior of coefficients and smoothed baseline, as a member of weight 1.
+
+        Parameters
+        ----------
+        mean_row : float array of shape (n_features,)
+            The patient to whom the baseline belongs: the mean training row. Drawn coefficients rotate about it.
+        normal : float array of shape (n_features + n_knots or more,)
+            Standard normal numbers, those for the coefficients first.
+
+        Returns
+        -------
+        Member
+        """
+        self._smooth()
+        return self._drawn(self.coef_ + symmetric_root(self.covariance_) @ normal[: self.coef_.size], mean_row, normal)
+
+    def _drawn(self, coefficients: FloatArray, mean_row: FloatArray, normal: FloatArray) -> Member:
+        """A member of drawn coefficients with a baseline drawn from the numbers after theirs."""
+        smooth, size = self._smooth(), coefficients.size
+        needed = size + smooth.log_hazard.size
+        if normal.size < needed:
+            raise ValueError(f"a draw needs {needed} normal numbers, got {normal.size}")
+        return self._member(coefficients, float(mean_row @ coefficients), smooth.draw(normal[size:needed]))
+
+    def _smooth(self) -> SmoothBaseline:
+        check_is_fitted(self)
+        if self.smooth_baseline_ is None:
+            raise ValueError("a baseline of patients' own event times is not portable: fit with a time_grid")
+        return self.smooth_baseline_
+
+    def _member(self, coefficients: FloatArray, centre: float, hazard: FloatArray) -> Member:
+        # The baseline belongs to the mean patient, so the linear predictor is centred on that patient.
+        linear = Linear(-float(centre), tuple(coefficients.tolist()))
+        return Member(1.0, linear, Baseline(tuple(self.baseline_times_.tolist()), tuple(hazard.tolist())))
+
+    def _set_steps(self, theta: FloatArray, designs: Designs, data: CheckedRows) -> None:
+        """Store Efron's baseline of each stratum, and their mean, at the event times."""
+        steps = np.zeros((len(designs), self.event_times_.size))
+        for k, design in enumerate(designs):
+            if design is not None:
+                # Without strata the mean of the inputs is zero already but for rounding.
+                centre = math.exp(-float(design.centre @ theta)) if len(designs) > 1 else 1.0
+                steps[k] = _step(design.event_times, efron_baseline(theta, design) * centre, self.event_times_)
+        self.smooth_baseline_: SmoothBaseline | None = None
+        self.baseline_times_, self.stratum_cumulative_hazard_ = self.event_times_, steps
+        self.baseline_cumulative_hazard_ = steps[0] if len(steps) == 1 else data.share @ steps / data.share.sum()
+        self.unique_times_ = np.unique(data.time)
+
+    def _set_smooth(self, log_risk: FloatArray, data: CheckedRows, knots: FloatArray) -> None:
+        """Store the smoothed baseline of each stratum, and their mean, at 0 and the knots."""
+        of_strata = []
+        for k in range(len(self.strata_)):
+            own, risk = data.of_stratum(k), log_risk[data.stratum == k]
+            of_strata.append(smooth_baseline(risk, own.time, own.event, knots, entry=own.entry, weight=own.weight))
+        self.smooth_baseline_ = of_strata[0] if len(of_strata) == 1 else average_baseline(of_strata, data.share)
+        self.stratum_cumulative_hazard_ = np.array([baseline.cumulative_hazard for baseline in of_strata])
+        self.baseline_times_ = self.smooth_baseline_.times
+        self.baseline_cumulative_hazard_ = self.smooth_baseline_.cumulative_hazard
+        self.unique_times_ = np.union1d(self.baseline_times_, data.time[data.time <= knots[-1]])
 
     def _baseline(self, times: FloatArray) -> FloatArray:
         """Cumulative hazard of the mean patient at ``times``."""
@@ -213,8 +317,9 @@ class RidgeCox(BaseEstimator):
                 f"times must lie in [0, {last:g}], got {times.min():g} to {times.max():g}: ask for earlier times, or "
                 "fit with longer follow-up (and, where a time_grid is set, one that reaches further)"
             )
-        if self._piecewise_linear:
-            return np.interp(times, self.baseline_times_, self.baseline_cumulative_hazard_)
+        if self.smooth_baseline_ is not None:
+            between: FloatArray = np.interp(times, self.baseline_times_, self.baseline_cumulative_hazard_)
+            return between
         return _step(self.baseline_times_, self.baseline_cumulative_hazard_, times)
 
     def _curves(self, X: ArrayLike, transform: Callable[[FloatArray], FloatArray], return_array: bool) -> NDArray[Any]:
@@ -237,55 +342,25 @@ class RidgeCox(BaseEstimator):
         return tags
 
 
-def survival_arrays(y: NDArray[np.void]) -> tuple[FloatArray, BoolArray, FloatArray | None]:
-    """Take a structured survival outcome apart, and check it.
-
-    Parameters
-    ----------
-    y : structured array of shape (n_samples,)
-        One bool field (event), one numeric field (time), and optionally a numeric field named "entry".
-
-    Returns
-    -------
-    time : float array of shape (n_samples,)
-        Finite and not negative.
-    event : bool array of shape (n_samples,)
-    entry : float array of shape (n_samples,) or None
-        Smaller than ``time``.
-
-    Raises
-    ------
-    ValueError
-        If a field is missing, superfluous or of another type, or a value breaks a rule above.
-    """
-    fields = y.dtype.fields if isinstance(y, np.ndarray) and y.ndim == 1 else None
-    kinds = {name: field[0].kind for name, field in (fields or {}).items()}
-    events = [name for name, kind in kinds.items() if kind == "b"]
-    times = [name for name, kind in kinds.items() if kind in "fiu" and name != "entry"]
-    if len(events) != 1 or len(times) != 1 or len(kinds) != 2 + ("entry" in kinds) or "entry" in events:
-        raise ValueError(
-            "y must be a structured array of shape (n_samples,) with a bool field (event), a numeric field (time) and "
-            'optionally a numeric field "entry": make it with sksurv.util.Surv.from_arrays(event, time)'
-        )
-    time = y[times[0]].astype(np.float64)
-    if not (np.isfinite(time) & (time >= 0)).all():
-        raise ValueError(f"{times[0]} must be finite and not negative, got {time.min():g} to {time.max():g}")
-    if "entry" not in kinds:
-        return time, y[events[0]].astype(np.bool_), None
-    entry = y["entry"].astype(np.float64)
-    if not (entry < time).all():
-        raise ValueError(
-            f"entry must be smaller than {times[0]}, got {int((~(entry < time)).sum())} rows where it is not"
-        )
-    return time, y[events[0]].astype(np.bool_), entry
+def cox_designs(data: CheckedRows, scores: FloatArray) -> Designs:
+    """The design of each stratum; ValueError without any event."""
+    if not data.event.any():
+        raise ValueError("a Cox model needs at least one event, got none: every time is censored")
+    found: Designs = []
+    for k in range(len(data.strata)):
+        own = data.of_stratum(k)
+        rows = (scores[data.stratum == k], own.time, own.event, own.entry, own.weight)
+        found.append(CoxDesign.build(*rows) if own.event.any() else None)
+    return found
 
 
-def _knots(time_grid: ArrayLike) -> FloatArray:
-    """Check the time grid and make it an array."""
-    knots = np.asarray(time_grid, dtype=np.float64)
-    if knots.ndim != 1 or not knots.size or not (np.isfinite(knots).all() and (np.diff(knots, prepend=0.0) > 0).all()):
-        raise ValueError(f"time_grid must hold positive, finite, increasing times, got {time_grid!r}")
-    return knots
+def stratified_efron(theta: FloatArray, designs: Designs) -> tuple[float, FloatArray, FloatArray]:
+    """Log partial likelihood over the strata, with gradient and information."""
+    parts = [efron(theta, design) for design in designs if design is not None]
+    value, gradient, information = parts[0]
+    for other in parts[1:]:
+        value, gradient, information = value + other[0], gradient + other[1], information + other[2]
+    return value, gradient, information
 
 
 def _step(jumps: FloatArray, values: FloatArray, times: FloatArray) -> FloatArray:

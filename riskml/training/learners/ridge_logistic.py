@@ -12,7 +12,17 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from riskml.training.learners.prior_scale import FloatArray, Posterior, Standardised, integrate, standardise, tau_grid
+from riskml.runtime.members import Linear, Member
+from riskml.runtime.responses import LOGISTIC
+from riskml.training.learners.prior_scale import (
+    FloatArray,
+    Posterior,
+    Standardised,
+    integrate,
+    standardise,
+    symmetric_root,
+    tau_grid,
+)
 
 
 class RidgeLogistic(ClassifierMixin, BaseEstimator):
@@ -46,6 +56,8 @@ class RidgeLogistic(ClassifierMixin, BaseEstimator):
         the directions the data determine.
     tau_grid_, tau_weights_ : float array of shape (n_tau,)
         The values of tau and their posterior weights.
+    log_evidence_ : float
+        Laplace evidence of the prior, up to a constant of the data (see `prior_scale.Posterior`).
     n_iter_ : int
         Newton steps taken where most were needed.
     n_features_in_ : int
@@ -105,10 +117,17 @@ class RidgeLogistic(ClassifierMixin, BaseEstimator):
             raise ValueError(
                 f"Only binary classification is supported. The type of the target is {type_of_target(labels)}."
             )
+        self._learn(rows, code, weight, grid)
+        return self
+
+    def _learn(
+        self, rows: FloatArray, code: NDArray[np.intp], weight: FloatArray, grid: tuple[FloatArray, FloatArray]
+    ) -> None:
+        """Find the posterior of checked data with positive weights."""
         inputs = standardise(rows, weight)
         rate = np.average(code, weights=weight)
         posterior = integrate(
-            _Likelihood(inputs.scores, code, weight),
+            BernoulliLikelihood(inputs.scores, code, weight),
             np.concatenate([[logit(rate)], np.zeros(inputs.moment.size)]),
             np.concatenate([[weight.sum()], inputs.moment]),
             free=1,
@@ -119,12 +138,12 @@ class RidgeLogistic(ClassifierMixin, BaseEstimator):
         coef = inputs.loadings @ posterior.mean[1:]
         # Each mode meets the event rate on average, but the average of the modes need not: probabilities are not linear
         # in the coefficients. Solving the intercept again keeps calibration in the large exact.
-        centred = _intercept(inputs.scores @ posterior.mean[1:], weight, float(rate))
+        centred = intercept_for_rate(inputs.scores @ posterior.mean[1:], weight, float(rate))
         self.coef_ = coef[None, :]
         self.intercept_ = np.array([centred - inputs.centre @ coef])
-        self.covariance_ = _covariance(posterior, inputs)
+        self.covariance_ = covariance_with_intercept(posterior, inputs)
         self.tau_grid_, self.tau_weights_, self.n_iter_ = posterior.tau, posterior.weight, posterior.n_iter
-        return self
+        self.log_evidence_ = posterior.log_evidence
 
     def decision_function(self, X: ArrayLike) -> FloatArray:
         """Log odds of the second class, of shape (n_samples,)."""
@@ -146,13 +165,37 @@ class RidgeLogistic(ClassifierMixin, BaseEstimator):
         labels: NDArray[Any] = self.classes_[second.astype(np.intp)]
         return labels
 
+    def to_portable(self) -> Member:
+        """The fitted model as a member of weight 1 of the portable model."""
+        check_is_fitted(self)
+        return Member(1.0, Linear(float(self.intercept_[0]), tuple(self.coef_[0].tolist())), LOGISTIC)
+
+    def draw(self, mean_row: FloatArray, normal: FloatArray) -> Member:  # noqa: ARG002
+        """A draw from the posterior of intercept and coefficients, as a member of weight 1.
+
+        Parameters
+        ----------
+        mean_row : float array of shape (n_features,)
+            Not used: the intercept is drawn together with the coefficients. Survival learners need it.
+        normal : float array of shape (1 + n_features or more,)
+            Standard normal numbers.
+
+        Returns
+        -------
+        Member
+        """
+        check_is_fitted(self)
+        spread = symmetric_root(self.covariance_) @ normal[: len(self.covariance_)]
+        coefficients = self.coef_[0] + spread[1:]
+        return Member(1.0, Linear(float(self.intercept_[0] + spread[0]), tuple(coefficients.tolist())), LOGISTIC)
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
         return tags
 
 
-class _Likelihood:
+class BernoulliLikelihood:
     """Bernoulli log-likelihood of (intercept, coefficients) with gradient and information."""
 
     def __init__(self, scores: FloatArray, event: NDArray[np.intp], weight: FloatArray) -> None:
@@ -160,6 +203,7 @@ class _Likelihood:
         self.event, self.weight = event, weight
 
     def __call__(self, theta: FloatArray) -> tuple[float, FloatArray, FloatArray]:
+        """Log-likelihood, gradient (q,) and information (q, q)."""
         log_odds = self.Z @ theta
         risk = expit(log_odds)
         value = self.weight @ (self.event * log_odds - np.logaddexp(0, log_odds))
@@ -168,7 +212,7 @@ class _Likelihood:
         return float(value), gradient, self.Z.T @ ((self.weight * risk * expit(-log_odds))[:, None] * self.Z)
 
 
-def _intercept(log_odds: FloatArray, weight: FloatArray, rate: float) -> float:
+def intercept_for_rate(log_odds: FloatArray, weight: FloatArray, rate: float) -> float:
     """Constant to add to ``log_odds`` so that the weighted mean probability is ``rate``."""
     # One patient alone would need logit(rate) - log_odds; the common constant lies between the extremes.
     low, high = logit(rate) - log_odds.max() - 1, logit(rate) - log_odds.min() + 1
@@ -177,7 +221,7 @@ def _intercept(log_odds: FloatArray, weight: FloatArray, rate: float) -> float:
     )
 
 
-def _covariance(posterior: Posterior, inputs: Standardised) -> FloatArray:
+def covariance_with_intercept(posterior: Posterior, inputs: Standardised) -> FloatArray:
     """Posterior covariance on the scale of the inputs, intercept first."""
     n_features = inputs.centre.size
     to_inputs = np.zeros((1 + n_features, posterior.mean.size))

@@ -1,19 +1,45 @@
-"""The closed table from which a recipe picks its learner, and how each writes itself as a portable member."""
+"""The table from which a recipe picks its learners, and how a learner from elsewhere comes into it.
+
+A learner is an estimator class with ``fit``, ``predict_proba`` or ``predict``, and ``to_portable``. One that is
+installed beside riskml joins by an entry point of the group ``riskml.learners`` whose object is a `Learner`.
+"""
 
 from __future__ import annotations
 
+import importlib
+import importlib.metadata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from riskml.runtime.model import Baseline, Linear, Member
-from riskml.training.learners.ridge_cox import RidgeCox
-from riskml.training.learners.ridge_logistic import RidgeLogistic
+from riskml.errors import UsageError
 
-FloatArray = NDArray[np.float64]
+if TYPE_CHECKING:
+    from riskml.training.recipe import Recipe
+
+GROUP = "riskml.learners"
+# Trees are left out of an average below this many events unless a recipe says otherwise (docs/methods.md).
+LEAST_EVENTS_TREES = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a learner is built for, beyond its own settings.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    grid : tuple of float
+        Months on which survival is kept; empty for a binary outcome.
+    seed : int
+        For ``random_state``.
+    """
+
+    recipe: Recipe
+    grid: tuple[float, ...]
+    seed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,63 +48,144 @@ class Learner:
 
     Attributes
     ----------
-    outcome : {"binary", "survival"}
-    settings : frozenset of str
-        Keys a recipe may set beside ``kind``.
-    build : callable
-        (settings, grid of months) -> unfitted scikit-learn estimator.
-    export : callable
-        Fitted estimator -> ``Member`` of the portable model, weight 1.
-    draw : callable
-        (fitted estimator, mean row of its design matrix, standard normal numbers) -> a ``Member`` drawn from its
-        posterior.
+    outcome : {"binary", "survival", "incidence"}
+    estimator : str or type
+        The class, or ``"module:Class"``, imported when first used: some libraries take seconds to import.
+    settings : mapping of str to str
+        What a recipe may set, and the name of the parameter it sets.
+    least_events : int
+        Events below which an average leaves the learner out, unless the recipe gives its own ``least_events``.
+    more : callable, optional
+        Context -> further parameters, such as what the literature says of the recipe's features.
+    lighter : mapping
+        Parameters of the refits that give the interval, where a full fit would be too large to store 200 times.
+    random : bool
+        Whether the estimator takes ``random_state``.
     """
 
     outcome: str
-    settings: frozenset[str]
-    build: Callable[[Mapping[str, Any], tuple[float, ...]], Any]
-    export: Callable[[Any], Member]
-    draw: Callable[[Any, FloatArray, FloatArray], Member]
+    estimator: str | type
+    settings: Mapping[str, str] = field(default_factory=dict)
+    least_events: int = 0
+    more: Callable[[Context], Mapping[str, Any]] | None = None
+    lighter: Mapping[str, Any] = field(default_factory=dict)
+    random: bool = False
+
+    def build(self, settings: Mapping[str, Any], context: Context, *, light: bool = False) -> Any:
+        """An unfitted estimator for ``settings`` (the keys of a recipe's table beside ``kind``)."""
+        chosen = {name: settings[key] for key, name in self.settings.items() if key in settings}
+        if self.outcome != "binary":
+            chosen["time_grid"] = np.array(context.grid)
+        if self.random:
+            chosen["random_state"] = context.seed
+        if self.more is not None:
+            chosen |= self.more(context)
+        if light:
+            chosen |= self.lighter
+        return self.load()(**chosen)
+
+    def load(self) -> Any:
+        """The estimator class."""
+        if not isinstance(self.estimator, str):
+            return self.estimator
+        module, _, name = self.estimator.partition(":")
+        return getattr(importlib.import_module(module), name)
 
 
-def _logistic(settings: Mapping[str, Any], _grid: tuple[float, ...]) -> RidgeLogistic:
-    return RidgeLogistic(prior_scale=settings.get("prior_scale", 0.5))
+def _own(*names: str) -> dict[str, str]:
+    return {name: name for name in names}
 
 
-def _logistic_member(estimator: RidgeLogistic) -> Member:
-    return Member(1.0, Linear(float(estimator.intercept_[0]), tuple(estimator.coef_[0].tolist())), None)
+def _directions(context: Context) -> Mapping[str, Any]:
+    from riskml.training.evidence import directions  # noqa: PLC0415 - evidence needs the recipe, which needs this table
+
+    return {"monotone": directions(context.recipe)}
 
 
-def _logistic_draw(estimator: RidgeLogistic, _mean_row: FloatArray, normal: FloatArray) -> Member:
-    spread = _root(estimator.covariance_) @ normal[: len(estimator.covariance_)]
-    coefficients = estimator.coef_[0] + spread[1:]
-    return Member(1.0, Linear(float(estimator.intercept_[0] + spread[0]), tuple(coefficients.tolist())), None)
+def _literature(context: Context) -> Mapping[str, Any]:
+    from riskml.training.evidence import prior_of  # noqa: PLC0415
+
+    mean, sd = prior_of(context.recipe)
+    return {"prior_mean": mean, "prior_sd": sd}
 
 
-def _cox(settings: Mapping[str, Any], grid: tuple[float, ...]) -> RidgeCox:
-    return RidgeCox(prior_scale=settings.get("prior_scale", 0.5), time_grid=np.array(grid))
-
-
-def _cox_member(estimator: RidgeCox) -> Member:
-    # The baseline belongs to the mean patient, so the linear predictor is centred on that patient.
-    linear = Linear(-float(estimator.mean_log_risk_), tuple(estimator.coef_.tolist()))
-    times, hazard = estimator.baseline_times_.tolist(), estimator.baseline_cumulative_hazard_.tolist()
-    return Member(1.0, linear, Baseline(tuple(times), tuple(hazard)))
-
-
-def _cox_draw(estimator: RidgeCox, mean_row: FloatArray, normal: FloatArray) -> Member:
-    coefficients = estimator.coef_ + _root(estimator.covariance_) @ normal[: len(estimator.coef_)]
-    linear = Linear(-float(mean_row @ coefficients), tuple(coefficients.tolist()))
-    return Member(1.0, linear, _cox_member(estimator).baseline)
-
-
-def _root(covariance: FloatArray) -> FloatArray:
-    """The symmetric square root: exists for constant columns, unlike a Cholesky factor, and is unique."""
-    values, vectors = np.linalg.eigh(covariance)
-    return np.asarray((vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T)
-
+_HERE = "riskml.training.learners"
+_PRIOR, _LITERATURE = _own("prior_scale"), _own("prior_scale", "prior_weight")
+_FOREST = {"trees": "n_estimators", "leaf": "min_samples_leaf"}
+_BOOSTING = {"rounds": "n_estimators", "depth": "max_depth", "learning_rate": "learning_rate"}
+# A refit's forest of 20 trees adds less noise to an interval than one patient more or less does (docs/methods.md).
+_FEW_TREES = {"n_estimators": 20}
 
 LEARNERS: Mapping[str, Learner] = {
-    "ridge_logistic": Learner("binary", frozenset({"prior_scale"}), _logistic, _logistic_member, _logistic_draw),
-    "ridge_cox": Learner("survival", frozenset({"prior_scale", "grid_months"}), _cox, _cox_member, _cox_draw),
+    "ridge_logistic": Learner("binary", f"{_HERE}.ridge_logistic:RidgeLogistic", _PRIOR),
+    "literature_logistic": Learner("binary", f"{_HERE}.literature:LiteratureLogistic", _LITERATURE, more=_literature),
+    "elastic_net_logistic": Learner("binary", f"{_HERE}.elastic_net:ElasticNetLogistic", random=True),
+    "firth_logistic": Learner("binary", f"{_HERE}.firth:FirthLogistic"),
+    "forest": Learner(
+        "binary", f"{_HERE}.forest:RandomForest", _FOREST, LEAST_EVENTS_TREES, lighter=_FEW_TREES, random=True
+    ),
+    "boosting": Learner(
+        "binary", f"{_HERE}.boosting:Boosting", _BOOSTING, LEAST_EVENTS_TREES, more=_directions, random=True
+    ),
+    "ridge_cox": Learner("survival", f"{_HERE}.ridge_cox:RidgeCox", _PRIOR),
+    "literature_cox": Learner("survival", f"{_HERE}.literature:LiteratureCox", _LITERATURE, more=_literature),
+    "elastic_net_cox": Learner("survival", f"{_HERE}.coxnet:ElasticNetCox", random=True),
+    "survival_forest": Learner(
+        "survival",
+        f"{_HERE}.survival_forest:SurvivalForest",
+        _FOREST,
+        LEAST_EVENTS_TREES,
+        lighter=_FEW_TREES,
+        random=True,
+    ),
+    "survival_boosting": Learner(
+        "survival", f"{_HERE}.survival_boosting:SurvivalBoosting", _BOOSTING, LEAST_EVENTS_TREES, random=True
+    ),
+    "boosting_cox": Learner(
+        "survival", f"{_HERE}.boosting:BoostingCox", _BOOSTING, LEAST_EVENTS_TREES, more=_directions, random=True
+    ),
+    "boosting_aft": Learner(
+        "survival",
+        f"{_HERE}.boosting:BoostingAFT",
+        {**_BOOSTING, **_own("distribution")},
+        LEAST_EVENTS_TREES,
+        more=_directions,
+        random=True,
+    ),
+    "parametric": Learner("survival", f"{_HERE}.parametric:Parametric", {**_PRIOR, **_own("distribution")}),
+    "cause_specific_cox": Learner("incidence", f"{_HERE}.competing:CauseSpecificRidgeCox", _PRIOR),
 }
+
+
+def find_learner(kind: str) -> Learner | None:
+    """The learner of that name: one of riskml's own, or one that an installed package offers; None where neither is."""
+    if kind in LEARNERS:
+        return LEARNERS[kind]
+    for point in importlib.metadata.entry_points(group=GROUP, name=kind):
+        return _loaded(point)
+    return None
+
+
+def _loaded(point: importlib.metadata.EntryPoint) -> Learner:
+    """The object behind an entry point.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be imported or is no `Learner`: the package that offers it has to be mended or taken away.
+    """
+    package = point.dist.name if point.dist else "a package"
+    try:
+        found = point.load()
+    except Exception as error:  # noqa: BLE001 - importing runs the package's code, which may raise anything
+        raise UsageError(
+            f"the learner {point.name!r} of {package} cannot be loaded: {type(error).__name__}: {error}"
+        ) from None
+    if not isinstance(found, Learner):
+        raise UsageError(f"the learner {point.name!r} of {package} is a {type(found).__name__}, not a Learner")
+    return found
+
+
+def known_learners() -> list[str]:
+    """Names a recipe may use, those of installed packages included."""
+    return sorted({*LEARNERS, *(point.name for point in importlib.metadata.entry_points(group=GROUP))})

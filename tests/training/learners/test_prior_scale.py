@@ -10,7 +10,7 @@ from scipy.integrate import quad
 from scipy.stats import halfnorm
 from sklearn.exceptions import ConvergenceWarning
 
-from riskml.training.learners.prior_scale import integrate, standardise, tau_grid
+from riskml.training.learners.prior_scale import integrate, standardise, symmetric_root, tau_grid
 
 
 def gaussian(estimate, information):
@@ -136,3 +136,23 @@ def test_flat_likelihood_without_prior_is_refused():
 
     with pytest.raises(ValueError, match="no finite estimate"):
         integrate(nothing, np.zeros(1), np.ones(1), **settings(grid=tau_grid(0.5, math.inf)))
+
+
+def test_a_known_precision_is_kept_and_its_evidence_exact():
+    # Two normal means, the second with the known prior N(0, 1/4): its evidence is a normal density, for which Laplace
+    # is exact; the first is as if alone.
+    estimate, information, known = np.array([0.8, 0.5]), np.array([30.0, 10.0]), np.array([math.nan, 4.0])
+    alone = integrate(gaussian(estimate[:1], information[:1]), np.zeros(1), information[:1], **settings())
+    both = integrate(gaussian(estimate, information), np.zeros(2), information, **settings(), precision=known)
+    assert both.mean == pytest.approx([alone.mean[0], 0.5 * 10 / 14])
+    assert both.covariance[1, 1] == pytest.approx(1 / 14)
+    spread = math.sqrt(1 / 10 + 1 / 4)
+    density = math.exp(-0.5 * (0.5 / spread) ** 2) / spread
+    assert both.log_evidence - alone.log_evidence == pytest.approx(math.log(density * math.sqrt(1 / 10)))
+
+
+def test_symmetric_root_takes_zero_variances():
+    covariance = np.array([[4.0, 2.0, 0.0], [2.0, 1.0, 0.0], [0.0, 0.0, 0.0]])  # of rank one, and a constant
+    root = symmetric_root(covariance)
+    np.testing.assert_allclose(root @ root, covariance, atol=1e-12)
+    np.testing.assert_allclose(root, root.T, atol=1e-15)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 
 import numpy as np
@@ -15,6 +16,7 @@ from sklearn.exceptions import NotFittedError
 from sksurv.linear_model import CoxPHSurvivalAnalysis
 from sksurv.util import Surv
 
+from riskml.runtime.members import member_from_dict
 from riskml.training.learners.cox_likelihood import CoxDesign, efron
 from riskml.training.learners.ridge_cox import RidgeCox, survival_arrays
 
@@ -250,7 +252,7 @@ def test_time_grid_is_linear_between_its_times_and_hides_event_times():
     np.testing.assert_allclose(model.coef_, exact.coef_)
     assert model.baseline_times_.tolist() == [0.0, *grid]
     at = model.predict_cumulative_hazard(X, grid)
-    np.testing.assert_allclose(at, exact.predict_cumulative_hazard(X, grid))
+    np.testing.assert_allclose(np.exp(-at), exact.predict_survival(X, grid), atol=0.1)  # smoothed, not the steps
     half = model.predict_cumulative_hazard(X, [0.0, 0.25, 0.75])
     np.testing.assert_allclose(half, np.column_stack([0 * at[:, 0], at[:, 0] / 2, (at[:, 0] + at[:, 1]) / 2]))
     with pytest.raises(ValueError, match=r"times must lie in \[0, 1.5\].*earlier times.*time_grid"):
@@ -284,6 +286,129 @@ def test_curves_are_calibrated_on_average():
     model = RidgeCox().fit(X, y)
     met = model.predict_cumulative_hazard(X, y["time"])[np.arange(len(y)), np.arange(len(y))]
     assert met.sum() == pytest.approx(y["event"].sum())
+
+
+def stratified(seed, n=150, delayed=False):
+    """Three centres whose hazards differ a hundredfold, and whose patients differ in the inputs."""
+    X, y = cohort(seed, n=n)
+    centre = np.random.default_rng(seed).integers(0, 3, n)
+    X[:, 0] += 0.1 * centre
+    time = y["time"] * 10.0**-centre * 100
+    entry = time * np.random.default_rng(seed + 1).uniform(0, 0.8, n) if delayed else None
+    return X, outcome(y["event"], time, entry), centre
+
+
+def test_strata_are_compared_within_themselves():
+    """The partial likelihood by its definition, stratum by stratum, is stationary at the fit."""
+    X, y, centre = stratified(0, delayed=True)
+    model = RidgeCox(tau=math.inf).fit(X, y, strata=centre)
+    assert model.strata_.tolist() == [0, 1, 2]
+
+    def total(beta):
+        designs = (CoxDesign.build(*(f[centre == k] for f in (X, y["time"], y["event"], y["entry"]))) for k in range(3))
+        return sum(efron(beta, design)[0] for design in designs)
+
+    best = total(model.coef_)
+    for e in np.diag(1e-3 / X.std(axis=0)):
+        up, down = total(model.coef_ + e), total(model.coef_ - e)
+        assert max(up, down) < best
+        assert up - down == pytest.approx(0, abs=1e-6)
+    # Time may run at another speed in each centre: only the order within it counts.
+    faster = outcome(y["event"], y["time"] * 7.0**centre, y["entry"] * 7.0**centre)
+    np.testing.assert_allclose(RidgeCox(tau=math.inf).fit(X, faster, strata=centre).coef_, model.coef_, rtol=1e-9)
+    assert np.abs(RidgeCox(tau=math.inf).fit(X, y).coef_ / model.coef_ - 1).max() > 0.05
+
+
+@pytest.mark.parametrize("grid", [None, np.geomspace(0.05, 100, 60)])
+def test_each_stratum_has_its_own_baseline(grid):
+    X, y, centre = stratified(1)
+    model = RidgeCox(time_grid=grid).fit(X, y, strata=np.array(["A", "B", "C"])[centre])
+    assert model.strata_.tolist() == ["A", "B", "C"]
+    assert model.stratum_cumulative_hazard_.shape == (3, len(model.baseline_times_))
+    relative = np.exp(model.predict(X) - model.mean_log_risk_)
+    for k, hazard in enumerate(model.stratum_cumulative_hazard_):
+        own, last = centre == k, model.baseline_times_[-1]
+        times = np.minimum(y["time"][own], last)
+        if grid is None:
+            at = np.append(0.0, hazard)[np.searchsorted(model.baseline_times_, times, side="right")]
+        else:
+            at = np.interp(times, model.baseline_times_, hazard)
+        # As many events expected as observed, in each centre (its first events may lie within the first interval).
+        observed = (y["event"][own] & (y["time"][own] <= last)).sum()
+        assert relative[own] @ at == pytest.approx(observed, rel=1e-9 if grid is None else 0.02)
+
+
+def test_the_overall_baseline_is_the_mean_of_the_strata():
+    X, y, centre = stratified(2)
+    model = RidgeCox().fit(X, y, strata=centre)
+    mean = np.bincount(centre) / len(centre) @ model.stratum_cumulative_hazard_
+    np.testing.assert_allclose(model.baseline_cumulative_hazard_, mean)
+    grid = [1.0, 3.0, 10.0]
+    smooth = RidgeCox(time_grid=grid).fit(X, y, strata=centre)
+    mean = np.bincount(centre) / len(centre) @ smooth.stratum_cumulative_hazard_
+    ratio = smooth.baseline_cumulative_hazard_[1:] / mean[1:]  # rescaled to the number of events
+    np.testing.assert_allclose(ratio, ratio[0])
+    assert smooth.to_portable().baseline.cumulative_hazard == tuple(smooth.baseline_cumulative_hazard_)
+
+
+@pytest.mark.parametrize("grid", [None, [1.0, 3.0, 10.0]])
+def test_one_stratum_is_none_and_one_without_events_says_nothing_of_effects(grid):
+    X, y, centre = stratified(3)
+    plain, single = RidgeCox(time_grid=grid).fit(X, y), RidgeCox(time_grid=grid).fit(X, y, strata=np.full(150, "A"))
+    np.testing.assert_array_equal(plain.coef_, single.coef_)
+    np.testing.assert_array_equal(plain.baseline_cumulative_hazard_, single.baseline_cumulative_hazard_)
+    quiet = y.copy()
+    quiet["event"] &= centre != 1
+    model = RidgeCox(time_grid=grid).fit(X, quiet, strata=centre)
+    assert (model.stratum_cumulative_hazard_[1] == 0).all()
+    assert (model.baseline_cumulative_hazard_[1:] > 0).all()
+    assert np.isfinite(model.coef_).all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("delayed", [False, True])
+def test_the_portable_member_says_the_same(seed, delayed):
+    X, y = cohort(seed)
+    if delayed:
+        y = outcome(y["event"], y["time"], y["time"] / 2)
+    model = RidgeCox(time_grid=[0.2, 0.5, 1.0, 1.5]).fit(X, y)
+    member = member_from_dict(json.loads(json.dumps(model.to_portable().to_dict())), 3, "survival")
+    rows, times = np.vstack([X, [[0, 0, 0], [1e3, -1e3, 50], [-1e3, 1e3, 0]]]), [0.0, 0.1, 0.5, 1.3, 1.5]
+    expected = model.predict_survival(rows, times)
+    prepared = member.response.prepare(times)
+    np.testing.assert_allclose(member.response.table(member.predictor.table(rows), prepared), expected, atol=1e-9)
+    for row, curve in zip(rows.tolist(), expected, strict=True):
+        assert member.response.mean([member.predictor.at(row)], [1.0], prepared) == pytest.approx(curve, abs=1e-9)
+
+
+def test_draws_have_the_posteriors_mean_and_spread_and_keep_the_mean_patient():
+    X, y = cohort(13, n=200)
+    model = RidgeCox(time_grid=[0.5, 1.0, 1.5]).fit(X, y)
+    mean = X.mean(axis=0)
+    drawn = [model.draw(mean, row) for row in np.random.default_rng(0).standard_normal((2000, 7))]
+    coef = np.array([member.linear.coefficients for member in drawn])
+    spread = np.sqrt(np.diag(model.covariance_))
+    size = np.outer(spread, spread)
+    np.testing.assert_allclose(np.cov(coef.T) / size, model.covariance_ / size, atol=0.1)
+    assert max(abs(member.linear.at(mean.tolist())) for member in drawn) < 1e-9
+    hazard = np.log([member.baseline.cumulative_hazard[1] for member in drawn])
+    assert hazard.mean() == pytest.approx(math.log(model.baseline_cumulative_hazard_[1]), abs=0.02)
+    assert hazard.std() == pytest.approx(math.sqrt(model.smooth_baseline_.covariance[0, 0]), rel=0.1)
+    still = model.draw(mean, np.zeros(6))
+    assert still.linear.coefficients == tuple(model.coef_)
+    assert still.baseline == model.to_portable().baseline
+
+
+def test_without_a_time_grid_nothing_is_portable():
+    model = RidgeCox().fit(*cohort(0))
+    with pytest.raises(ValueError, match="time_grid"):
+        model.to_portable()
+    with pytest.raises(ValueError, match="time_grid"):
+        model.draw(np.zeros(3), np.zeros(9))
+    with pytest.raises(ValueError, match="needs 4 normal numbers, got 3"):
+        RidgeCox(time_grid=[1.0]).fit(*cohort(0)).draw(np.zeros(3), np.zeros(3))
+    with pytest.raises(NotFittedError):
+        RidgeCox(time_grid=[1.0]).to_portable()
 
 
 def test_score_is_harrells_c_by_hand():

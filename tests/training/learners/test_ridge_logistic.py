@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 
 import numpy as np
@@ -10,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from riskml.runtime.members import member_from_dict
 from riskml.training.learners.ridge_logistic import RidgeLogistic
 
 
@@ -190,3 +193,28 @@ def test_newton_converges_to_machine_precision():
 def test_anything_but_two_classes_is_refused(y):
     with pytest.raises(ValueError, match="class"):
         RidgeLogistic().fit([[0.0], [1.0], [2.0]], y)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_portable_member_says_the_same(seed):
+    X, y = cohort(seed)
+    model = RidgeLogistic().fit(X, y)
+    member = member_from_dict(json.loads(json.dumps(model.to_portable().to_dict())), X.shape[1], "binary")
+    rows = np.vstack([X, np.zeros(4), np.full(4, 1e6), np.full(4, -1e6)])
+    risk = model.predict_proba(rows)[:, 1]
+    np.testing.assert_allclose(member.response.table(member.predictor.table(rows), None)[:, 0], risk, atol=1e-9)
+    for row, p in zip(rows.tolist(), risk, strict=True):
+        assert member.response.mean([member.predictor.at(row)], [1.0], None) == pytest.approx([p], abs=1e-9)
+
+
+def test_draws_have_the_posteriors_mean_and_spread():
+    X, y = cohort(7, n=200)
+    model = RidgeLogistic().fit(X, y)
+    assert model.draw(X.mean(axis=0), np.zeros(5)) == model.to_portable()
+    linears = [model.draw(X.mean(axis=0), row).linear for row in np.random.default_rng(0).standard_normal((3000, 6))]
+    drawn = np.array([(linear.intercept, *linear.coefficients) for linear in linears])
+    spread = np.sqrt(np.diag(model.covariance_))
+    size = np.outer(spread, spread)
+    np.testing.assert_allclose(np.cov(drawn.T) / size, model.covariance_ / size, atol=0.1)
+    with pytest.raises(NotFittedError):
+        RidgeLogistic().to_portable()

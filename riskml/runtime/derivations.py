@@ -6,16 +6,18 @@ From when a derived variable is known is not a matter of opinion: it is the late
 from __future__ import annotations
 
 import math
-import tomllib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import pairwise
-from typing import Any
+from types import MappingProxyType
 
 from riskml.errors import DataError, Fault
-from riskml.resources import folder
-from riskml.runtime.dictionary import Dictionary, load_dictionary
+from riskml.record import Record
+
+TYPE_CHECKING = False  # see riskml.record
+if TYPE_CHECKING:
+    from typing import Any
+
+    from riskml.runtime.dictionary import Dictionary
 
 _REQUIRED = ("label", "op", "inputs", "why")
 # Operation -> how many inputs, of which kinds, and the keys it needs; `group` has two forms and is checked apart.
@@ -29,10 +31,11 @@ _TAKES = {
     "group": (*_NUMBERS, "category"),
 }
 _PARAMETERS = {"log10": {"floor"}, "group": {"cuts", "levels", "groups"}}
+# Steps from what is measured; it also bounds what a file that somebody made up can ask for.
+_DEEPEST = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Derived:
+class Derived(Record):
     """A variable made of others.
 
     Attributes
@@ -40,7 +43,7 @@ class Derived:
     name, label, why : str
         As in the dictionary.
     op : {"log10", "ratio", "difference", "any_of", "group"}
-        What is done (``riskml.cohort.derive`` says how, with unknown and below-limit values).
+        What is done (``riskml.runtime.derived`` says how, with unknown and below-limit values).
     inputs : tuple of str
         Variables of the dictionary or derived variables defined earlier.
     known : str
@@ -49,6 +52,8 @@ class Derived:
         What comes out.
     quantity : str
         Quantity of a number: that of the inputs for a difference, ``"pure"`` for the others.
+    denominator : str
+        What a difference of percentages is out of.
     floor : float or None
         Least value whose log10 is taken, in the canonical unit.
     cuts : tuple of float
@@ -67,18 +72,20 @@ class Derived:
     why: str
     kind: str
     quantity: str = "pure"
+    denominator: str = ""
     floor: float | None = None
     cuts: tuple[float, ...] = ()
     levels: tuple[str, ...] = ()
-    groups: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class _Input:
+class _Input(Record):
     kind: str
     quantity: str
     known: str
     levels: tuple[str, ...]
+    denominator: str
+    op: str = ""
 
 
 def derived_from_dict(raw: Mapping[str, Any], dictionary: Dictionary) -> dict[str, Derived]:
@@ -91,32 +98,32 @@ def derived_from_dict(raw: Mapping[str, Any], dictionary: Dictionary) -> dict[st
         ``known`` or a stored variable of the same name that would let a value be used before its inputs are known.
     """
     found: dict[str, Derived] = {}
+    steps: dict[str, int] = {}
     faults: list[Fault] = []
     for name, table in raw.items():
-        wrong = list(_table_faults(name, table, {**found}, dictionary))
+        wrong = list(_table_faults(name, table, found, raw.keys() - found.keys(), dictionary))
         faults += wrong
         if not wrong:
             found[name] = _build(name, table, found, dictionary)
             faults += _landmark_faults(found[name], table, dictionary)
+            steps[name] = 1 + max(steps.get(other, 0) for other in found[name].inputs)
+            if steps[name] > _DEEPEST:
+                faults.append(
+                    _fault(name, f"must be at most {_DEEPEST} steps from what is measured", None, "shorten it")
+                )
     if faults:
         raise DataError("the derived variables were refused", faults)
     return found
 
 
-@lru_cache(maxsize=1)
-def load_derived() -> Mapping[str, Derived]:
-    """The derived variables of this riskml: ``features/derived.toml``."""
-    table = tomllib.loads((folder("features") / "derived.toml").read_text(encoding="utf-8"))
-    return derived_from_dict(table["derived"], load_dictionary())
-
-
 def _input(name: str, found: Mapping[str, Derived], dictionary: Dictionary) -> _Input | None:
     if name in found:
         made = found[name]
-        return _Input(made.kind, made.quantity, made.known, made.levels)
+        return _Input(made.kind, made.quantity, made.known, made.levels, made.denominator, made.op)
     if name in dictionary.variables:
         variable = dictionary[name]
-        return _Input(variable.kind, variable.quantity.name, variable.known, tuple(variable.levels))
+        levels, denominator = tuple(variable.levels), variable.denominator
+        return _Input(variable.kind, variable.quantity.name, variable.known, levels, denominator)
     return None
 
 
@@ -133,6 +140,7 @@ def _build(name: str, table: Mapping[str, Any], found: Mapping[str, Derived], di
         why=table["why"],
         kind={"any_of": "tristate", "group": "category"}.get(op, "number"),
         quantity=inputs[0].quantity if op == "difference" else "pure",
+        denominator=inputs[0].denominator if op == "difference" else "",
         floor=float(table["floor"]) if op == "log10" else None,
         cuts=tuple(map(float, table.get("cuts", ()))),
         levels=tuple(table.get("levels", table.get("groups", ()))),
@@ -144,7 +152,9 @@ def _fault(name: str, rule: str, value: object, remedy: str) -> Fault:
     return Fault(None, f"derived.{name}", rule, None if value is None else str(value), remedy)
 
 
-def _table_faults(name: str, table: Any, found: Mapping[str, Derived], dictionary: Dictionary) -> Iterator[Fault]:
+def _table_faults(
+    name: str, table: Any, found: Mapping[str, Derived], later: Collection[str], dictionary: Dictionary
+) -> Iterator[Fault]:
     if not isinstance(table, dict) or any(key not in table for key in _REQUIRED):
         yield _fault(name, f"must be a table with {', '.join(_REQUIRED)}", None, "complete it")
         return
@@ -165,7 +175,8 @@ def _table_faults(name: str, table: Any, found: Mapping[str, Derived], dictionar
     if len(set(inputs)) < len(inputs) or (len(inputs) < 2 if wanted is None else len(inputs) != wanted):
         yield _fault(name, f"{op} takes {wanted or 'two or more'} different inputs", ", ".join(inputs), "correct it")
         return
-    known = {other: _input(other, found, dictionary) for other in inputs}
+    # Later ones are refused even where a file may store them: two could otherwise be made of each other.
+    known = {other: None if other in later else _input(other, found, dictionary) for other in inputs}
     wrong = list(_input_faults(name, op, known, dictionary))
     yield from wrong or _parameter_faults(name, table, [item for item in known.values() if item is not None])
 
@@ -177,6 +188,9 @@ def _input_faults(name: str, op: str, known: Mapping[str, _Input | None], dictio
             yield _fault(name, "inputs must be in the dictionary or derived above", other, remedy)
         elif item.kind not in _TAKES[op]:
             yield _fault(name, f"{op} takes a {' or '.join(_TAKES[op])}", f"{other}, a {item.kind}", "use another op")
+        elif item.op == "log10" and op != "difference":
+            # "Below a limit" means from zero up to the limit; of a logarithm it means anything.
+            yield _fault(name, f"{op} does not take a log10", other, "take the logarithm last")
 
 
 def _parameter_faults(name: str, table: Mapping[str, Any], items: list[_Input]) -> Iterator[Fault]:
@@ -186,6 +200,9 @@ def _parameter_faults(name: str, table: Mapping[str, Any], items: list[_Input]) 
     if op == "difference" and items[0].quantity != items[1].quantity:
         quantities = f"{items[0].quantity} and {items[1].quantity}"
         yield _fault(name, "a difference is of one quantity", quantities, "use inputs of the same unit")
+    elif op == "difference" and items[0].denominator != items[1].denominator:
+        parts = " and ".join(item.denominator or "no whole" for item in items)
+        yield _fault(name, "a difference of percentages is out of one whole", parts, "use inputs of the same whole")
     if op == "group" and items[0].kind == "category":
         yield from _groups_faults(name, table, items[0].levels)
     elif op == "group":

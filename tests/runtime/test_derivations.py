@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riskml.cohort.derivations import derived_from_dict, load_derived
 from riskml.errors import DataError
+from riskml.runtime.derivations import derived_from_dict
 from riskml.runtime.dictionary import load_dictionary
 
 DICTIONARY = load_dictionary()
@@ -27,7 +27,7 @@ def refused(raw):
     return str(error.value)
 
 
-@pytest.mark.parametrize("made", [pytest.param(made, id=made.name) for made in load_derived().values()])
+@pytest.mark.parametrize("made", [pytest.param(made, id=made.name) for made in load_dictionary().definitions.values()])
 def test_what_is_shipped_is_known_from_the_latest_of_its_inputs(made):
     assert made.label
     assert made.why
@@ -37,7 +37,7 @@ def test_what_is_shipped_is_known_from_the_latest_of_its_inputs(made):
 
 
 def test_changes_are_variables_of_day_15_and_ratios_of_the_first_dose():
-    known = {name: made.known for name, made in load_derived().items()}
+    known = {name: made.known for name, made in load_dictionary().definitions.items()}
     assert {known[name] for name in known if name.endswith("_d15")} == {"day_15"}
     assert known["mrd_alc_ratio"] == known["cd4_cd8_ratio"] == "first_dose"
     assert known["any_poor_lesion"] == "diagnosis"
@@ -127,3 +127,40 @@ def test_no_value_of_any_key_ends_in_a_traceback(op, key, value):
     inputs = {"log10": ["mrd"], "group": ["sex"], "any_of": ["bcr_abl1", "tki"]}.get(op, ["cd4", "cd8"])
     with contextlib.suppress(DataError):
         derived_from_dict(table(**({"op": op, "inputs": inputs} | {key: value})), DICTIONARY)
+
+
+def test_two_variables_cannot_be_made_of_each_other_even_where_files_store_them():
+    """The CD4/CD8 ratio is stored by laboratories, too; as an input of what stands above, it could lead to itself."""
+    raw = {
+        "made": table(inputs=["cd4_cd8_ratio", "cd4"])["made"],
+        "cd4_cd8_ratio": table(inputs=["made", "cd8"])["made"],
+    }
+    assert "derived above" in refused(raw)
+    assert "derived above" in refused({"cd4_cd8_ratio": table(inputs=["cd4_cd8_ratio", "cd8"])["made"]})
+
+
+@pytest.mark.parametrize(
+    ("op", "extra"),
+    [("ratio", {}), ("log10", {"floor": 1.0}), ("group", {"cuts": [1], "levels": ["a", "b"]})],
+)
+def test_a_logarithm_comes_last(op, extra):
+    inputs = ["logarithm", "cd4"] if op == "ratio" else ["logarithm"]
+    raw = {"logarithm": table(op="log10", inputs=["mrd"], floor=1e-6)["made"]}
+    assert "take the logarithm last" in refused(raw | table(op=op, inputs=inputs, **extra))
+    fold = {"other": table(op="log10", inputs=["cd8"], floor=1e-3)["made"]}
+    gap = table(op="difference", inputs=["logarithm", "other"])
+    assert derived_from_dict(raw | fold | gap, DICTIONARY)["made"].kind == "number"
+
+
+def test_percentages_are_subtracted_only_within_one_whole():
+    assert "out of one whole" in refused(table(op="difference", inputs=["cd8_effector_pct", "cd8_pct"]))
+    made = derived_from_dict(table(op="difference", inputs=["cd8_effector_pct_d15", "cd8_effector_pct"]), DICTIONARY)
+    assert made["made"].denominator == DICTIONARY["cd8_effector_pct"].denominator
+
+
+def test_a_chain_of_definitions_has_at_most_eight_steps():
+    links = {"link_1": table()["made"]}
+    links |= {f"link_{n}": table(inputs=[f"link_{n - 1}", "cd8"])["made"] for n in range(2, 10)}
+    eight = {name: links[name] for name in list(links)[:8]}
+    assert list(derived_from_dict(eight, DICTIONARY)) == list(eight)
+    assert "derived.link_9: must be at most 8 steps" in refused(links)

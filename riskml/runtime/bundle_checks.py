@@ -1,0 +1,164 @@
+"""What a bundle must pass before it is believed: format, digests, manifest, agreement of its parts, golden patients.
+
+Every refusal is a ``BundleError`` that says what is wrong. What is of the wrong shape inside may also raise
+``TypeError`` and its like; ``open_bundle`` turns these into one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from riskml.errors import BundleError, DataError, RiskmlError
+from riskml.runtime.model import FORMAT, level_inputs
+from riskml.runtime.predict import derived_names, known_values, patient_readings
+from riskml.runtime.score import interval, value
+
+TYPE_CHECKING = False  # see riskml.record
+if TYPE_CHECKING:
+    from typing import Any
+
+    from riskml.runtime.bundle import Bundle
+    from riskml.runtime.dictionary import Variable
+
+MANIFEST = "manifest.json"
+FILES = ("model.json", "golden.json", "CARD.md")
+
+# What every door reads from a manifest, so that a bundle which lacks it is refused when opened and not when used.
+_KEYS: Mapping[str, type | tuple[type, ...]] = {
+    "name": str,
+    "version": str,
+    "label": str,
+    "kind": str,
+    "outcome": dict,
+    "landmark": str,
+    "horizons_months": list,
+    "synthetic": bool,
+    "intended_use": str,
+    "not_for": list,
+    "applies_to": dict,
+    "usable_signal": bool,
+    "verdict": str,
+    "predictors": list,
+    "training": dict,
+    "background": dict,
+    "importance": list,
+    "evaluation": (dict, type(None)),
+    "planning": dict,
+    "versions": dict,
+    "dictionary": dict,
+}
+
+# Golden predictions must come back to this; the last digits of exp() may differ between machines.
+TOLERANCE = 1e-9
+# Stands where the manifest's own digest will: a digest cannot be part of what it is taken of.
+NO_DIGEST = "0" * 64
+
+
+def json_content(raw: bytes, name: str) -> Any:
+    """The content of a JSON file called ``name``."""
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        raise BundleError(f"{name} is not JSON: fetch the bundle again") from None
+
+
+def json_object(raw: bytes, name: str) -> dict[str, Any]:
+    """The content of a JSON file that must hold an object."""
+    content = json_content(raw, name)
+    if not isinstance(content, dict):
+        raise BundleError(f"{name} is not a JSON object: fetch the bundle again")
+    return content
+
+
+def check_format(manifest: Mapping[str, Any]) -> None:
+    """Refuse what is no bundle, and a bundle of a newer format than this riskml reads."""
+    number = manifest.get("format")
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        raise BundleError("the manifest gives no format number: this is not a riskml bundle")
+    if number > FORMAT:
+        raise BundleError(f"bundle format is {number}, this riskml reads up to {FORMAT}: upgrade riskml")
+
+
+def check_digests(manifest: Mapping[str, Any], raw: Mapping[str, bytes]) -> None:
+    """Refuse any changed byte: of the manifest by its own digest, of the other files by those it holds."""
+    digest = str(manifest.get("digest", "")).removeprefix("sha256:")
+    blank = raw[MANIFEST].replace(digest.encode(errors="replace"), NO_DIGEST.encode(), 1)
+    if len(digest) != len(NO_DIGEST) or hashlib.sha256(blank).hexdigest() != digest:
+        raise BundleError("manifest.json does not match its own digest: fetch the bundle again")
+    files = manifest.get("files")
+    for name in FILES:
+        if not isinstance(files, dict) or hashlib.sha256(raw[name]).hexdigest() != files.get(name):
+            raise BundleError(f"{name} is not the file its manifest describes: fetch the bundle again")
+
+
+def check_manifest(manifest: Mapping[str, Any]) -> None:
+    """Refuse a manifest without a key that some door reads, or with another type in it."""
+    wrong = [name for name, kind in _KEYS.items() if name not in manifest or not isinstance(manifest[name], kind)]
+    if wrong:
+        raise BundleError(f"the manifest lacks or misuses {', '.join(wrong)}: fetch the bundle again")
+
+
+def check_agreement(bundle: Bundle) -> None:
+    """Manifest, model and dictionary have to speak of the same outcome and inputs."""
+    manifest, model, variables = bundle.manifest, bundle.model, bundle.dictionary.variables
+    if manifest["kind"] != model.kind:
+        raise BundleError(f"the manifest describes a {manifest['kind']} model, model.json is {model.kind}")
+    _check_derived(bundle)
+    text = level_inputs(model.features)
+    for name in model.inputs:
+        allowed = ("category",) if name in text else ("number", "integer", "tristate")
+        if name not in variables or variables[name].kind not in allowed:
+            raise BundleError(f"the model's input {name!r} is not a {' or '.join(allowed)} of the bundle's dictionary")
+    for name, values in manifest["applies_to"].items():
+        if name not in variables or not _is_population(variables[name], values):
+            raise BundleError(f"applies_to gives {name} neither levels nor a range of numbers")
+    horizons = manifest["horizons_months"]
+    if model.kind != "binary" and not (horizons and all(0 <= h <= model.horizon for h in horizons)):
+        raise BundleError(f"horizons_months must name months from 0 to {model.horizon:g}, which the model supports")
+    if not all(isinstance(item, str) for item in manifest["not_for"]):
+        raise BundleError("not_for must be a list of texts")
+
+
+def _check_derived(bundle: Bundle) -> None:
+    """Definitions are only looked into where a model needs them; then they must be sound, and of its own landmark."""
+    names = derived_names(bundle)
+    if not names:
+        return
+    try:
+        definitions = bundle.dictionary.definitions
+    except DataError as error:
+        raise BundleError(f"a definition in the bundle's dictionary is malformed: {error}") from None
+    order, landmark = bundle.dictionary.landmarks, bundle.manifest["landmark"]
+    for name in names:
+        if order.index(definitions[name].known) > order.index(landmark):
+            raise BundleError(f"{name} is known only from {definitions[name].known}, after the landmark {landmark}")
+
+
+def _is_population(variable: Variable, values: Any) -> bool:
+    if not isinstance(values, list) or not values:
+        return False
+    if variable.kind == "category":
+        return all(isinstance(level, str) for level in values)
+    return len(values) == 2 and all(isinstance(x, int | float) for x in values) and values[0] <= values[1]
+
+
+def check_golden(bundle: Bundle) -> None:
+    """Recompute the invented patients: catches a riskml that no longer scores as the one that trained."""
+    if not bundle.golden:
+        raise BundleError("the bundle has no golden predictions to check it by")
+    for number, entry in enumerate(bundle.golden, start=1):
+        try:
+            known = known_values(bundle, patient_readings(bundle, entry["patient"]))
+            centre = value(bundle.model, known, entry["times"])
+            got = (
+                [*centre, *(x for part in interval(bundle.model, known, entry["times"], centre) for x in part)]
+                if "low" in entry
+                else centre
+            )
+        except RiskmlError as error:
+            raise BundleError(f"golden patient {number} is refused: {error}") from None
+        want = [*entry["value"], *entry.get("low", ()), *entry.get("high", ())]
+        if len(got) != len(want) or any(not abs(a - b) <= TOLERANCE for a, b in zip(got, want, strict=True)):
+            raise BundleError(f"golden prediction {number} does not come back: this riskml and the bundle disagree")
