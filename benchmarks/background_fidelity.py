@@ -22,7 +22,7 @@ from riskml.runtime.explain import explain_value
 from riskml.runtime.model import PortableModel
 from riskml.runtime.score import score_table
 from riskml.training import background
-from riskml.training.fit import TrainingSet, fit_pipeline, member_of, portable, training_set
+from riskml.training.fit import TrainingSet, fit_pipeline, portable, training_set
 
 SYNTHETIC = folder("features") / "synthetic" / "cohort.csv"
 REAL = Path(os.environ.get("RISKML_DATA", "../shared/data")) / "target_aall0232" / "aall0232.csv"
@@ -88,12 +88,12 @@ def line(
 def compare(job: Job) -> None:
     """Print the table of one recipe."""
     rows = training_set(job.recipe, job.cohort)
-    member = member_of(job.recipe, fit_pipeline(job.recipe, rows))
+    members = fit_pipeline(job.recipe, rows)[-1].members()
     times = (job.recipe.horizon_months,) if rows.grid else ()
     print(f"{job.recipe.name}: background, prototypes, base (of real rows), rms prediction gap, rms Shapley gap")
     for most in (100, 50, 30):
         background.MAX_PROTOTYPES = most
-        model = portable(job.recipe, rows, member)
+        model = portable(job.recipe, rows, members)
         frame = filled(rows, model)
         reference = from_rows(model, frame)
         print(line(f"microaggregates, at most {most}", model, reference, rows, times))
