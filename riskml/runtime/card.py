@@ -52,6 +52,7 @@ def learner_text(training: Mapping[str, Any]) -> str:
         (f"estimator {item['kind']}" if ":" in item["kind"] else item["kind"].replace("_", " "))
         + (f" ({100 * item['weight']:.0f} %)" if len(members) > 1 else "")
         + (" recalibrated" if item["line"] else "")
+        + (f" (weight of the literature {item['literature_weight']:.2f})" if "literature_weight" in item else "")
         for item in members
     ]
     if not names:

@@ -86,6 +86,8 @@ class Ensemble(BaseEstimator):
         Their shares; they need not sum to 1.
     calibrate : sequence of bool
         Which of them get an intercept and a slope, fitted to predictions for patients they had not seen.
+    splits : sequence of bool
+        Which of them split inputs and are fitted to ``drawn`` (see `fit`); none, where it is empty.
     stack : bool
         Whether to find the weights by the likelihood of such predictions.
     grid : sequence of float
@@ -109,16 +111,24 @@ class Ensemble(BaseEstimator):
         weights: Sequence[float] = (),
         calibrate: Sequence[bool] = (),
         *,
+        splits: Sequence[bool] = (),
         stack: bool = False,
         grid: Sequence[float] = (),
     ) -> None:
         self.estimators = estimators
         self.weights = weights
         self.calibrate = calibrate
+        self.splits = splits
         self.stack = stack
         self.grid = grid
 
-    def fit(self, X: FloatArray, y: NDArray[Any], groups: IntArray | None = None) -> Self:
+    def fit(
+        self,
+        X: FloatArray,
+        y: NDArray[Any],
+        groups: IntArray | None = None,
+        drawn: tuple[FloatArray, FloatArray] | None = None,
+    ) -> Self:
         """Fit every part.
 
         Parameters
@@ -128,14 +138,19 @@ class Ensemble(BaseEstimator):
             Integers, or the structured array of survival outcomes.
         groups : int array of shape (n_rows,), optional
             Patient of each row.
+        drawn : pair of float arrays of shape (n_rows, n_features), optional
+            ``X`` with unknown inputs drawn from patients of the same outcome, for fitting what splits; and from all
+            patients, for predicting with it. Without it, or where a part does not split, ``X`` serves for both.
         """
         groups = np.arange(len(X)) if groups is None else groups
-        self.estimators_ = [_fitted(estimator, X, y, groups) for estimator in self.estimators]
+        splits = self.splits or [False] * len(self.estimators)
+        tables = [drawn if drawn is not None and split else (X, X) for split in splits]
+        self.estimators_ = [_fitted(e, known, y, groups) for e, (known, _) in zip(self.estimators, tables, strict=True)]
         self.weights_ = np.array(self.weights, dtype=float) / np.sum(self.weights)
         self.lines_: list[Line | None] = [None] * len(self.estimators)
         stacking = self.stack and len(self.estimators) > 1
         if any(self.calibrate) or stacking:
-            unseen = self._unseen(X, y, groups)
+            unseen = self._unseen(tables, y, groups)
             fit_line = survival_line if y.dtype.names else binary_line
             for k, (predictions, wanted) in enumerate(zip(unseen, self.calibrate, strict=False)):
                 if wanted:
@@ -153,12 +168,16 @@ class Ensemble(BaseEstimator):
         return self._weighted(exported)
 
     def shares(self, kinds: Sequence[str]) -> list[dict[str, Any]]:
-        """Each part in plain values for the manifest: kind, weight, and intercept and slope where it has them."""
-        parts = zip(kinds, self.weights_.tolist(), self.lines_, strict=True)
-        return [
-            {"kind": kind, "weight": weight, "line": line and [float(f"{x:.6g}") for x in line]}
-            for kind, weight, line in parts
-        ]
+        """Each part in plain values for the manifest: kind, weight, intercept and slope, and what literature weighs."""
+        found = []
+        for kind, weight, line, fitted in zip(
+            kinds, self.weights_.tolist(), self.lines_, self.estimators_, strict=True
+        ):
+            item = {"kind": kind, "weight": weight, "line": line and [float(f"{x:.6g}") for x in line]}
+            if hasattr(fitted, "literature_weight_"):
+                item["literature_weight"] = float(f"{fitted.literature_weight_:.3g}")
+            found.append(item)
+        return found
 
     def draw(self, mean_row: FloatArray, normal: FloatArray) -> tuple[Member, ...]:
         """One draw of each part: from its posterior where it has one, else the refit itself is the draw."""
@@ -173,7 +192,9 @@ class Ensemble(BaseEstimator):
                 found.append(Member(weight, moved.predictor, moved.response))
         return tuple(found)
 
-    def _unseen(self, X: FloatArray, y: NDArray[Any], groups: IntArray) -> list[FloatArray]:
+    def _unseen(
+        self, tables: Sequence[tuple[FloatArray, FloatArray]], y: NDArray[Any], groups: IntArray
+    ) -> list[FloatArray]:
         """Each part's predictions for rows it was not fitted to; shape (n_rows, 1) or (n_rows, n_months).
 
         None where all events are one patient's, as they may be in a bootstrap sample: nobody is left to learn from.
@@ -182,12 +203,12 @@ class Ensemble(BaseEstimator):
         if min(len(np.unique(groups[event])), len(np.setdiff1d(groups, groups[event]))) < 2:
             return []
         plan = cross_validation(groups, np.asarray(event, dtype=bool), folds=INNER_FOLDS, repeats=1, seed=0)
-        found = [np.empty((len(X), max(1, len(self.grid)))) for _ in self.estimators]
+        found = [np.empty((len(y), max(1, len(self.grid)))) for _ in self.estimators]
         for test in plan.test_rows[0]:
-            train = np.setdiff1d(np.arange(len(X)), test)
-            for estimator, predictions in zip(self.estimators, found, strict=True):
-                member = _fitted(estimator, X[train], y[train], groups[train]).to_portable()
-                predictions[test] = predict_rows(member, X[test], self.grid)
+            train = np.setdiff1d(np.arange(len(y)), test)
+            for estimator, (known, blind), predictions in zip(self.estimators, tables, found, strict=True):
+                member = _fitted(estimator, known[train], y[train], groups[train]).to_portable()
+                predictions[test] = predict_rows(member, blind[test], self.grid)
         return found
 
 
@@ -216,6 +237,7 @@ def build_ensemble(parts: Sequence[Part], context: Context, *, light: bool = Fal
         [part.learner.build(part.settings, context, light=light) for part in parts],
         [part.weight for part in parts],
         [bool(part.settings.get("calibrate", False)) for part in parts],
+        splits=[part.learner.splits for part in parts],
         stack=context.recipe.learner["kind"] == "stack",
         grid=context.grid,
     )

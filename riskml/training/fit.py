@@ -18,6 +18,7 @@ from riskml.runtime.members import Member
 from riskml.runtime.model import PortableModel
 from riskml.training.background import SMALLEST_GROUP, Background, numeric_limits, prototypes
 from riskml.training.ensemble import Part, build_ensemble, gate
+from riskml.training.impute import outcome_strata, with_donors
 from riskml.training.learners.outside import is_outside
 from riskml.training.learners.table import Context
 from riskml.training.metrics.competing import aalen_johansen
@@ -218,7 +219,8 @@ def fit_pipeline(recipe: Recipe, rows: TrainingSet, *, seed: int = 0, light: boo
     ensemble = build_ensemble(rows.parts, Context(recipe, rows.grid, seed), light=light)
     pipeline = Pipeline([("design", DesignMatrix(recipe.features)), ("learner", ensemble)])
     try:
-        return pipeline.fit(rows.frame, outcome_array(rows), learner__groups=rows.patient)
+        fitting = {"learner__groups": rows.patient, "learner__drawn": _drawn(recipe, rows, seed)}
+        return pipeline.fit(rows.frame, outcome_array(rows), **fitting)
     except RiskmlError:
         raise
     except Exception as error:
@@ -227,6 +229,16 @@ def fit_pipeline(recipe: Recipe, rows: TrainingSet, *, seed: int = 0, light: boo
         if isinstance(error, ValueError):  # a learner says what it cannot take: late entries, events of one kind only
             raise NotEstimableError(f"{recipe.name} cannot be fitted: {error}") from error
         raise
+
+
+def _drawn(recipe: Recipe, rows: TrainingSet, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Design matrices for learners that split, with unknown inputs drawn; None where there are no such, or none is."""
+    if not (any(part.learner.splits for part in rows.parts) and rows.frame.isna().any(axis=None)):
+        return None
+    design, rng = DesignMatrix(recipe.features).fit(rows.frame), np.random.default_rng(seed)
+    strata = outcome_strata(outcome_array(rows))
+    known, blind = (with_donors(rows.frame, codes, rng) for codes in (strata, np.zeros_like(strata)))
+    return design.transform(known), design.transform(blind)
 
 
 def outcome_array(rows: TrainingSet) -> NDArray[Any]:

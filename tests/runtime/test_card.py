@@ -80,6 +80,10 @@ def test_numbers_are_rounded_and_gaps_are_words():
         ({}, ""),
         ({"members": [{"kind": "ridge_cox", "weight": 1.0, "line": None}]}, "Ridge cox."),
         ({"members": [{"kind": "forest", "weight": 1.0, "line": [0.1, 0.8]}]}, "Forest recalibrated."),
+        (
+            {"members": [{"kind": "literature_cox", "weight": 1.0, "line": None, "literature_weight": 0.843}]},
+            "Literature cox (weight of the literature 0.84).",
+        ),
         ({"members": [{"kind": "a_b:C_d", "weight": 1.0, "line": None}]}, "Estimator a_b:C_d."),
         (
             {
@@ -98,5 +102,5 @@ def test_the_learner_in_words(training, text):
 
 def test_a_card_names_its_learner_once_the_manifest_does():
     training = dict(shipped_bundle("icans").manifest["training"])
-    training["members"] = [{"kind": "ridge_logistic", "weight": 1.0, "line": None}]
+    training |= {"members": [{"kind": "ridge_logistic", "weight": 1.0, "line": None}], "members_left_out": []}
     assert "\n- learner: Ridge logistic.\n" in changed(training=training)

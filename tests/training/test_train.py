@@ -340,6 +340,9 @@ def test_every_learner_goes_all_the_way(simulated, tmp_path, monkeypatch, name):
     opened = open_bundle(bundle.save(tmp_path / name))
     assert opened.model == bundle.model
     assert opened.model.kind == recipe.kind
+    for part in opened.manifest["training"]["members"]:
+        assert ("literature_weight" in part) == part["kind"].startswith("literature")
+        assert 0 <= part.get("literature_weight", 0) <= 1
     table = opened.score(simulated)
     frame = simulated.frame.reset_index(drop=True)
     gaps = frame[list(recipe.inputs)].isna().sum(axis=1)

@@ -61,6 +61,8 @@ class Learner:
         Parameters of the refits that give the interval, where a full fit would be too large to store 200 times.
     random : bool
         Whether the estimator takes ``random_state``.
+    splits : bool
+        Whether it splits inputs, so that unknown ones are drawn from those who have them and not set to the mean.
     """
 
     outcome: str
@@ -70,6 +72,7 @@ class Learner:
     more: Callable[[Context], Mapping[str, Any]] | None = None
     lighter: Mapping[str, Any] = field(default_factory=dict)
     random: bool = False
+    splits: bool = False
 
     def build(self, settings: Mapping[str, Any], context: Context, *, light: bool = False) -> Any:
         """An unfitted estimator for ``settings`` (the keys of a recipe's table beside ``kind``)."""
@@ -116,42 +119,25 @@ _BOOSTING = {"rounds": "n_estimators", "depth": "max_depth", "learning_rate": "l
 # A refit's forest of 20 trees adds less noise to an interval than one patient more or less does (docs/methods.md).
 _FEW_TREES = {"n_estimators": 20}
 
+
+def _trees(outcome: str, path: str, settings: Mapping[str, str], **more: Any) -> Learner:
+    return Learner(outcome, f"{_HERE}.{path}", settings, LEAST_EVENTS_TREES, random=True, splits=True, **more)
+
+
 LEARNERS: Mapping[str, Learner] = {
     "ridge_logistic": Learner("binary", f"{_HERE}.ridge_logistic:RidgeLogistic", _PRIOR),
     "literature_logistic": Learner("binary", f"{_HERE}.literature:LiteratureLogistic", _LITERATURE, more=_literature),
     "elastic_net_logistic": Learner("binary", f"{_HERE}.elastic_net:ElasticNetLogistic", random=True),
     "firth_logistic": Learner("binary", f"{_HERE}.firth:FirthLogistic"),
-    "forest": Learner(
-        "binary", f"{_HERE}.forest:RandomForest", _FOREST, LEAST_EVENTS_TREES, lighter=_FEW_TREES, random=True
-    ),
-    "boosting": Learner(
-        "binary", f"{_HERE}.boosting:Boosting", _BOOSTING, LEAST_EVENTS_TREES, more=_directions, random=True
-    ),
+    "forest": _trees("binary", "forest:RandomForest", _FOREST, lighter=_FEW_TREES),
+    "boosting": _trees("binary", "boosting:Boosting", _BOOSTING, more=_directions),
     "ridge_cox": Learner("survival", f"{_HERE}.ridge_cox:RidgeCox", _PRIOR),
     "literature_cox": Learner("survival", f"{_HERE}.literature:LiteratureCox", _LITERATURE, more=_literature),
     "elastic_net_cox": Learner("survival", f"{_HERE}.coxnet:ElasticNetCox", random=True),
-    "survival_forest": Learner(
-        "survival",
-        f"{_HERE}.survival_forest:SurvivalForest",
-        _FOREST,
-        LEAST_EVENTS_TREES,
-        lighter=_FEW_TREES,
-        random=True,
-    ),
-    "survival_boosting": Learner(
-        "survival", f"{_HERE}.survival_boosting:SurvivalBoosting", _BOOSTING, LEAST_EVENTS_TREES, random=True
-    ),
-    "boosting_cox": Learner(
-        "survival", f"{_HERE}.boosting:BoostingCox", _BOOSTING, LEAST_EVENTS_TREES, more=_directions, random=True
-    ),
-    "boosting_aft": Learner(
-        "survival",
-        f"{_HERE}.boosting:BoostingAFT",
-        {**_BOOSTING, **_own("distribution")},
-        LEAST_EVENTS_TREES,
-        more=_directions,
-        random=True,
-    ),
+    "survival_forest": _trees("survival", "survival_forest:SurvivalForest", _FOREST, lighter=_FEW_TREES),
+    "survival_boosting": _trees("survival", "survival_boosting:SurvivalBoosting", _BOOSTING),
+    "boosting_cox": _trees("survival", "boosting:BoostingCox", _BOOSTING, more=_directions),
+    "boosting_aft": _trees("survival", "boosting:BoostingAFT", {**_BOOSTING, **_own("distribution")}, more=_directions),
     "parametric": Learner("survival", f"{_HERE}.parametric:Parametric", {**_PRIOR, **_own("distribution")}),
     "cause_specific_cox": Learner("incidence", f"{_HERE}.competing:CauseSpecificRidgeCox", _PRIOR),
 }
