@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIG_IGN, SIGINT, signal
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from riskml.cohort.cohort import Cohort
+    from riskml.cohort.column_map import ColumnMap
     from riskml.runtime.bundle import Bundle
     from riskml.training.recipe import Recipe
 
@@ -80,6 +81,15 @@ def read_jobs(
             say(f"{recipe.name}: reading the file with the shipped column map ({chosen.source})")
         jobs.append(Job(recipe, cohort_from_table(table, chosen, dictionary)))
     return jobs
+
+
+def shipped_map(header: Collection[str]) -> ColumnMap | None:
+    """The map of a known file that ships with some recipe, where a file with this header has all that it maps."""
+    from riskml.cohort.column_map import ColumnMap
+    from riskml.resources import folder
+
+    maps = (ColumnMap.load(path) for path in sorted(folder("models").glob("*/columns/*.toml")))
+    return next((found for found in maps if found.matches(header)), None)
 
 
 def run_jobs(

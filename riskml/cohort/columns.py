@@ -19,6 +19,8 @@ from riskml.errors import Fault, printable
 from riskml.runtime.dictionary import Dictionary, Variable
 from riskml.runtime.parsing import CellError, Note, Reading
 
+# So many unknown columns, and most of them, make a foreign file.
+SEVERAL = 4
 MOST_UNKNOWN = 50
 NUMERIC = frozenset({"number", "integer", "tristate"})
 _MEASURED = frozenset({"number", "integer"})
@@ -77,7 +79,19 @@ def find_sources(header: Sequence[str], columns: ColumnMap, dictionary: Dictiona
         # Not one known name: perhaps no header at all, and the first patient's row must not be quoted.
         remedy = "put the column names into the first row (see riskml features), or map them with a --columns file"
         return [], [Fault(None, None, "a cohort needs a column of the dictionary", None, remedy)]
+    if len(unknown) > max(SEVERAL, len(header) / 2):
+        faults.insert(0, _foreign(len(unknown), len(header)))
     return list(found.values()), [*faults, *_unknown_columns(unknown, dictionary)]
+
+
+def _foreign(n_unknown: int, n_columns: int) -> Fault:
+    """Said first of a file that was never written for riskml: correcting it column by column is not what is needed."""
+    remedy = (
+        "draft a column map with 'riskml check FILE --propose MAP.toml', review it and give it as --columns; or check "
+        "the file as it is with 'riskml check FILE --foreign --outcome-column NAME'"
+    )
+    rule = f"{n_unknown:,} of {n_columns:,} columns are not called as the dictionary calls them"
+    return Fault(None, None, rule, None, remedy)
 
 
 def _unknown_columns(names: Sequence[str], dictionary: Dictionary) -> Iterator[Fault]:

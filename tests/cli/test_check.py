@@ -124,3 +124,21 @@ def test_options_that_do_not_fit(riskml, words, message):
     done = riskml("check", COHORT, *words)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
+
+
+def test_a_file_that_a_shipped_map_describes_is_read_with_it(riskml, data_file):
+    done = riskml("check", data_file("target_aall0232/aall0232.csv"), "--json")
+    assert done.returncode == 0, done.stderr
+    assert "shipped column map" in done.stderr
+    assert {finding["level"] for finding in json.loads(done.stdout)["findings"]} <= {"note"}
+
+
+def test_a_foreign_file_is_told_what_to_do_before_its_columns_are(riskml, tmp_path):
+    path = write_rows(tmp_path / "c.csv", [{"age": "3", **{f"Spalte{k}": "1" for k in range(6)}}])
+    done = riskml("check", path)
+    assert done.returncode == 3
+    first = done.stderr.splitlines()[1]
+    assert "6 of 7 columns" in first
+    assert "--propose MAP.toml" in first
+    assert "--foreign" in first
+    assert "Spalte5" in done.stderr
