@@ -7,7 +7,7 @@ by a 3-fold GridSearchCV inside 5-fold cross-validation; the best is refitted, a
 KernelExplainer explains the log risk of 100 rows against 50 background rows. It yields a C without an interval and
 one explanation a row.
 
-*riskml* is what ``riskml train`` does with an average of ridge Cox and survival forest: 10 x 5-fold cross-validation
+*riskml* is what ``riskml train`` does with an average of ridge Cox and boosting: 10 x 5-fold cross-validation
 of the exported portable model with its own background, measures with intervals, 200 bootstrap refits, prototypes and
 their fidelity, importance; then what ``predict`` does for 100 rows: S(t) at three horizons with its interval and the
 exact explanation of each. Left out are the file formats: reading a cohort, writing a bundle. Each runs in a process of
@@ -143,7 +143,7 @@ def _recipe(inputs: list[str]) -> Any:
         horizons_months=(24.0, 36.0, 60.0),
         horizon_months=36.0,
     )
-    return averaged(changed, "ridge_cox", "survival_forest")
+    return averaged(changed, "ridge_cox", "boosting_cox")
 
 
 def _cohort(frame: pd.DataFrame, y: Any) -> Any:

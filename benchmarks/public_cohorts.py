@@ -41,6 +41,7 @@ TARGETS = {
     "gbsg2": (0.690, 0.160),
     "whas500": (0.770, 0.150),
     "veteran": (0.715, 0.160),
+    "veteran to the 90th percentile": (0.715, 0.160),
     "aids": (0.745, 0.042),
     "breast (p = 81)": (0.70, 0.123),
     "diabetes": (0.885, 0.356),
@@ -64,16 +65,14 @@ def _numbers(frame: pd.DataFrame) -> FloatArray:
     return np.asarray(wide.fillna(wide.mean()))
 
 
-def _survival(name: str) -> Data:
-
+def _survival(name: str, until: int = 80) -> Data:
     X, y = getattr(sksurv_datasets, name)()
     event, when = (y[field] for field in y.dtype.names)
     when = np.maximum(when.astype(float), 0.5)  # a few times are 0: half a day
-    return Data(_numbers(X), event, when, np.percentile(when[event], np.linspace(10, 80, 20)))
+    return Data(_numbers(X), event, when, np.percentile(when[event], np.linspace(10, until, 20)))
 
 
 def _binary(name: str) -> Data:
-
     X, y = getattr(sklearn_datasets, name)(return_X_y=True)
     event = y > np.quantile(y, 0.75) if name == "load_diabetes" else y == 0
     return Data(X, event, None, np.empty(0))
@@ -83,6 +82,7 @@ COHORTS: Mapping[str, Callable[[], Data]] = {
     "gbsg2": lambda: _survival("load_gbsg2"),
     "whas500": lambda: _survival("load_whas500"),
     "veteran": lambda: _survival("load_veterans_lung_cancer"),
+    "veteran to the 90th percentile": lambda: _survival("load_veterans_lung_cancer", 90),
     "aids": lambda: _survival("load_aids"),
     "breast (p = 81)": lambda: _survival("load_breast_cancer"),
     "diabetes": lambda: _binary("load_diabetes"),

@@ -38,7 +38,6 @@ Survival = Callable[[FloatArray, BoolArray, FloatArray, FloatArray, FloatArray],
 
 
 def _surv(event: BoolArray, time: FloatArray) -> Any:
-
     return Surv.from_arrays(event, time)
 
 
@@ -47,7 +46,6 @@ def _surv(event: BoolArray, time: FloatArray) -> Any:
 
 def _own_binary(*kinds: str, stack: bool = False, calibrate: bool = False) -> Binary:
     def model(X: FloatArray, event: BoolArray, new: FloatArray) -> FloatArray:
-
         made = {
             "ridge": RidgeLogistic,
             "forest": RandomForest,
@@ -63,7 +61,6 @@ def _own_binary(*kinds: str, stack: bool = False, calibrate: bool = False) -> Bi
 
 def _own_survival(*kinds: str, stack: bool = False) -> Survival:
     def model(X: FloatArray, event: BoolArray, time: FloatArray, new: FloatArray, times: FloatArray) -> FloatArray:
-
         made = {"ridge": RidgeCox, "forest": SurvivalForest, "boosting": BoostingCox, "weibull": Parametric}
         grid = tuple(np.unique(times).tolist())
         parts = [made[kind](time_grid=np.array(grid)) for kind in kinds]
@@ -74,7 +71,6 @@ def _own_survival(*kinds: str, stack: bool = False) -> Survival:
 
 
 def _averaged(members: Any, new: FloatArray, times: Any) -> FloatArray:
-
     return np.asarray(sum(member.weight * predict_rows(member, new, times) for member in members))
 
 
@@ -93,33 +89,27 @@ def _prevalence(X: FloatArray, event: BoolArray, new: FloatArray) -> FloatArray:
 
 
 def _scaled(estimator: Any) -> Any:
-
     return make_pipeline(StandardScaler(), estimator)
 
 
 def _logistic(*, penalised: bool) -> Any:
-
     return _scaled(LogisticRegression(max_iter=5000) if penalised else LogisticRegression(C=np.inf, max_iter=5000))
 
 
 def _logistic_cv() -> Any:
-
     options: dict[str, Any] = {"l1_ratios": (0,), "use_legacy_attributes": False}
     return _scaled(LogisticRegressionCV(Cs=10, cv=5, scoring="neg_log_loss", max_iter=5000, **options))
 
 
 def _forest() -> Any:
-
     return RandomForestClassifier(random_state=0)
 
 
 def _xgb() -> Any:
-
     return XGBClassifier(random_state=0, nthread=1)
 
 
 def _xgb_tuned() -> Any:
-
     grid = {"max_depth": [1, 2, 3], "n_estimators": [25, 50, 100, 200], "learning_rate": [0.05, 0.1]}
     return GridSearchCV(XGBClassifier(random_state=0, nthread=1), grid, scoring="neg_log_loss", cv=5)
 
@@ -168,24 +158,20 @@ def _kaplan_meier(
 
 
 def _cox() -> Any:
-
     return _scaled(CoxPHSurvivalAnalysis(alpha=1e-9, n_iter=200))
 
 
 def _coxnet_tuned() -> Any:
-
     net = CoxnetSurvivalAnalysis(l1_ratio=0.5, fit_baseline_model=True)
     grid = {"coxnetsurvivalanalysis__alphas": [[a] for a in np.geomspace(0.5, 0.001, 10)]}
     return GridSearchCV(_scaled(net), grid, cv=5, error_score=0.5)
 
 
 def _rsf() -> Any:
-
     return RandomSurvivalForest(random_state=0)
 
 
 def _gbsa() -> Any:
-
     return GradientBoostingSurvivalAnalysis(random_state=0)
 
 
@@ -228,6 +214,7 @@ SURVIVAL: dict[str, Survival] = {
     "riskml ridge + forest": _own_survival("ridge", "forest"),
     "riskml ridge + forest, stacked": _own_survival("ridge", "forest", stack=True),
     "riskml ridge + boosting": _own_survival("ridge", "boosting"),
+    "riskml ridge + forest + boosting": _own_survival("ridge", "forest", "boosting"),
     "riskml Weibull": _own_survival("weibull"),
     "riskml forest": _own_survival("forest"),
     "riskml boosting": _own_survival("boosting"),

@@ -1,15 +1,15 @@
-"""From how many events on does ridge + forest beat the ridge alone? `python -m benchmarks.tree_gate`.
+"""From how many events on does an average with trees beat the ridge alone? `python -m benchmarks.tree_gate`.
 
 Training sets of 60 to 400 patients with 10 % or 20 % events are cut out of public cohorts and judged on up to 2,000 of
-the other patients, and the loss of the equal average of ridge and forest is set against the ridge's on the same
-patients. A test set has to be of the same kind as the training set, or the comparison is one of luck with the shift:
-binary losses weight cases and others to the training set's share, and survival cohorts are followed only until that
-share of all patients has had the event. Binary cohorts include survival cohorts asked for the event by a month, without
-those censored before it.
+the other patients, and the losses of equal averages of the ridge with forest, boosting or both are set against the
+ridge's on the same patients. A test set has to be of the same kind as the training set, or the comparison is one of
+luck with the shift: binary losses weight cases and others to the training set's share, and survival cohorts are
+followed only until that share of all patients has had the event. Binary cohorts include survival cohorts asked for the
+event by a month, without those censored before it.
 
-Prints, by number of events, the mean difference of log-loss or integrated Brier score over cohorts (below zero: the
-average is better) and its standard error over cohorts, then what the ridge itself gains or loses over saying the
-prevalence or Kaplan-Meier's curve, and each cohort's own mean.
+Prints, by number of events and for each average, the mean difference of log-loss or integrated Brier score over cohorts
+(below zero: the average is better), its standard error over cohorts and in how many cohorts it is better; then what the
+ridge itself gains or loses over saying the prevalence or Kaplan-Meier's curve.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ SIZES, SHARES, LEAST_EVENTS = (60, 100, 200, 400), (0.1, 0.2), 6
 MOST_TESTED = 2000
 # How many times the patients of a training set a cohort must have, with and without the event.
 SPARE = 1.4
-MODELS = ("riskml ridge", "riskml ridge + forest", "no model")
+AVERAGES = {"+ forest": (0, 1), "+ boosting": (0, 2), "+ both": (0, 1, 2)}
+MEMBERS = ("riskml ridge", "riskml forest", "riskml boosting")
 IntArray = NDArray[np.intp]
 
 
@@ -72,14 +73,19 @@ def splits(data: Data, size: int, share: float, repeats: int) -> Iterator[tuple[
 
 
 def losses(data: Data, train: IntArray, test: IntArray) -> FloatArray:
-    """Loss of the ridge, of ridge + forest and of no model."""
+    """Loss of the ridge, of each average and of no model."""
     X, event, new = data.X[train], data.event[train], data.X[test]
     if data.time is None:
-        answers = [BINARY[name](X, event, new)[:, 0] for name in (*MODELS[:2], "prevalence")]
-        return np.array([_log_loss(data.event[test], answer, float(event.mean())) for answer in answers])
+        single = [BINARY[name](X, event, new)[:, 0] for name in (*MEMBERS, "prevalence")]
+        share = float(event.mean())
+        return np.array([_log_loss(data.event[test], answer, share) for answer in _averaged(single)])
     time = data.time[train]
-    curves = [SURVIVAL[name](X, event, time, new, data.times) for name in (*MODELS[:2], "Kaplan-Meier")]
-    return np.array([judge(data, test, curve)[1] for curve in curves])
+    single = [SURVIVAL[name](X, event, time, new, data.times) for name in (*MEMBERS, "Kaplan-Meier")]
+    return np.array([judge(data, test, curve)[1] for curve in _averaged(single)])
+
+
+def _averaged(single: list[FloatArray]) -> list[FloatArray]:
+    return [single[0], *(np.mean([single[k] for k in chosen], axis=0) for chosen in AVERAGES.values()), single[-1]]
 
 
 def _log_loss(truth: NDArray[np.bool_], risk: FloatArray, share: float) -> float:
@@ -102,23 +108,24 @@ def study(cohorts: Mapping[str, Data], repeats: int) -> dict[int, dict[str, list
 
 def show(title: str, found: Mapping[int, Mapping[str, list[FloatArray]]]) -> None:
     """Print one table."""
-    print(f"\n{title}\n  events  sets  difference  (SE)      ridge - none  better in  by cohort")
+    print(
+        f"\n{title}\n\n| events | sets | {' | '.join(AVERAGES)} | ridge - none |\n|---|---|{'---|' * len(AVERAGES)}---|"
+    )
     for n_events in sorted(found):
-        means = {name: np.mean(rows, axis=0) for name, rows in found[n_events].items()}
-        gaps = np.array([mean[1] - mean[0] for mean in means.values()])
-        ridge = np.mean([mean[0] - mean[2] for mean in means.values()])
-        error = gaps.std(ddof=1) / np.sqrt(len(gaps)) if len(gaps) > 1 else np.nan
-        each = ", ".join(f"{name} {gap:+.4f}" for name, gap in zip(means, gaps, strict=True))
-        print(
-            f"  {n_events:>6}  {sum(map(len, found[n_events].values())):>4}  {gaps.mean():+10.4f}  ({error:.4f})  "
-            f"{ridge:+12.4f}  {(gaps < 0).sum()} of {len(gaps)}     {each}",
-            flush=True,
-        )
+        means = np.array([np.mean(rows, axis=0) for rows in found[n_events].values()])
+        cells = [_cell(means[:, 1 + k] - means[:, 0]) for k in range(len(AVERAGES))]
+        sets = sum(map(len, found[n_events].values()))
+        print(f"| {n_events} | {sets} | {' | '.join(cells)} | {(means[:, 0] - means[:, -1]).mean():+.4f} |", flush=True)
+
+
+def _cell(gaps: FloatArray) -> str:
+    error = gaps.std(ddof=1) / np.sqrt(len(gaps)) if len(gaps) > 1 else np.nan
+    return f"{gaps.mean():+.4f} ({error:.4f}), {(gaps < 0).sum()} of {len(gaps)}"
 
 
 def main() -> None:
     """Run both studies."""
-    parser = argparse.ArgumentParser(description="Ridge + forest against ridge, by number of events.")
+    parser = argparse.ArgumentParser(description="Averages with trees against the ridge, by number of events.")
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--only", choices=("binary", "survival"))
     options = parser.parse_args()
@@ -128,9 +135,9 @@ def main() -> None:
     for name, days in {"gbsg2": 730, "whas500": 365, "aids": 180, "flchain": 1825}.items():
         binary[f"{name} by day {days}"] = by(survival[name], days)
     if options.only != "survival":
-        show("binary, log-loss of ridge + forest less that of ridge", study(binary, options.repeats))
+        show("Binary: log-loss less that of the ridge", study(binary, options.repeats))
     if options.only != "binary":
-        show("survival, IBS of ridge + forest less that of ridge", study(survival, options.repeats))
+        show("Survival: IBS less that of the ridge", study(survival, options.repeats))
 
 
 if __name__ == "__main__":

@@ -42,7 +42,9 @@ def train(run_riskml, tmp_path_factory):
 
 def recipe_with(folder, learner):
     path = small_recipe(folder)
-    text = re.sub(r"\[learner\]\n.*?(?=\n\[)", lambda _: learner, path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    text = re.sub(
+        r"\[learner\]\n.*?(?=\n\[evaluation)", lambda _: learner, path.read_text(encoding="utf-8"), flags=re.DOTALL
+    )
     path.write_text(text, encoding="utf-8")
     return path
 

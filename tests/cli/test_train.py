@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -137,7 +138,7 @@ def test_an_estimator_of_another_package_gives_no_bundle(run_riskml, tmp_path):
     recipe = small_recipe(tmp_path)
     text = recipe.read_text(encoding="utf-8")
     outside = 'kind = "sklearn"\nestimator = "sklearn.naive_bayes:GaussianNB"\nsettings = { var_smoothing = 0.01 }\n'
-    text = text.replace('kind = "ridge_logistic"\nprior_scale = 0.5\n', outside)
+    text = re.sub(r"\[learner\].*?(?=\[evaluation\])", f"[learner]\n{outside}\n", text, flags=re.DOTALL)
     recipe.write_text(text, encoding="utf-8")
     done = run_riskml("train", COHORT, "--model", recipe, "--out", "out", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
