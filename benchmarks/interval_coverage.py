@@ -6,12 +6,11 @@ of nominal 90 % with its Monte-Carlo standard error, the mean estimate beside th
 pulls estimates towards the cohort's mean, and the percentile bootstrap does not know about that bias: coverage below
 nominal is expected for patients far from the mean. Cohorts with fewer than five events are counted, not trained.
 
-    python -m benchmarks.interval_coverage [simulations] [patients ...] [--learner average] [--trees 5 10 20]
+    python -m benchmarks.interval_coverage [simulations] [patients ...] [--learner average|stack] [--trees 5 10 20]
 
-``--learner average`` puts the equal average of ridge and forest, the forest whatever the events, in place of the
-recipe's ridge; ``--trees`` gives sizes of the refits' forests, all judged on the same cohorts. An average is judged
-twice: with percentiles over the refits' means of their members, and over all members of all refits, a mixture that
-keeps what the members disagree about. Each heading ends with the size of the refits.
+``--learner average`` (or ``stack``) puts that of ridge and forest, the forest whatever the events, in place of the
+ridge; ``--trees`` gives sizes of the refits' forests, all judged on the same cohorts. Each heading ends with the size
+of the refits.
 """
 
 from __future__ import annotations
@@ -58,11 +57,11 @@ def simulated(patients: int, seed: int, *, fixed_totals: bool = True) -> Cohort:
     return cohort_from_table(RawTable(tuple(table.columns), table, np.arange(2, len(table) + 2), "", "simulated"))
 
 
-def averaged(recipe: Recipe, *kinds: str) -> Recipe:
-    """The recipe with the equal average of ``kinds`` for a learner, none left out for want of events."""
+def combined(recipe: Recipe, kind: str, *kinds: str) -> Recipe:
+    """The recipe with the average or stack of ``kinds`` for a learner, none left out for want of events."""
     members: list[dict[str, Any]] = [{"kind": kind, "least_events": 0} for kind in kinds]
     kept = {key: value for key, value in recipe.learner.items() if key == "grid_months"}
-    return dataclasses.replace(recipe, learner={**kept, "kind": "average", "member": members})
+    return dataclasses.replace(recipe, learner={**kept, "kind": kind, "member": members})
 
 
 def thinned(member: Member, trees: int) -> Member:
@@ -73,19 +72,13 @@ def thinned(member: Member, trees: int) -> Member:
     return Member(member.weight, Trees(predictor.base, 1 / trees, predictor.trees[:trees]), member.response)
 
 
-def apart(refits: Refits) -> Refits:
-    """Every member of every refit on its own: draws from the mixture of the members instead of from their mean.
-
-    The members of an average have equal weights here, so each counts once.
-    """
-    return tuple((Member(1.0, member.predictor, member.response),) for members in refits for member in members)
-
-
 def one_cohort(patients: int, seed: int, learner: str, trees: tuple[int, ...]) -> list[Found] | None:
     """What models trained on one simulated cohort say, in the order of `main`'s headings; None if not estimable."""
-    recipe = dataclasses.replace(load_recipe("non_response"), bootstrap=BOOTSTRAP)
-    if learner == "average":
-        recipe = averaged(recipe, "ridge_logistic", "forest")
+    recipe = dataclasses.replace(
+        load_recipe("non_response"), bootstrap=BOOTSTRAP, learner={"kind": "ridge_logistic", "prior_scale": 0.5}
+    )
+    if learner != "ridge":
+        recipe = combined(recipe, learner, "ridge_logistic", "forest")
         grown = dataclasses.replace(LEARNERS["forest"], lighter={"n_estimators": max(trees)})
         cast("dict[str, Learner]", LEARNERS)["forest"] = grown
     try:
@@ -98,8 +91,6 @@ def one_cohort(patients: int, seed: int, learner: str, trees: tuple[int, ...]) -
     for size in trees:
         smaller = tuple(tuple(thinned(member, size) for member in members) for members in refits)
         found.append(_intervals(model.with_(bootstrap=smaller)))
-        if learner == "average":
-            found.append(_intervals(model.with_(bootstrap=apart(smaller))))
     return found
 
 
@@ -141,18 +132,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Coverage of the interval of a prediction.")
     parser.add_argument("simulations", type=int, nargs="?", default=200)
     parser.add_argument("patients", type=int, nargs="*", default=[105, 300])
-    parser.add_argument("--learner", choices=("ridge", "average"), default="ridge")
-    parser.add_argument("--trees", type=int, nargs="+", default=[20], help="sizes of the refits' forests")
+    parser.add_argument("--learner", choices=("ridge", "average", "stack"), default="ridge")
+    parser.add_argument("--trees", type=int, nargs="+", default=[10], help="sizes of the refits' forests")
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
-    trees = tuple(options.trees) if options.learner == "average" else (0,)
+    trees = tuple(options.trees) if options.learner != "ridge" else (0,)
     for size in options.patients:
         tasks = (delayed(one_cohort)(size, 10_000 + i, options.learner, trees) for i in range(options.simulations))
         runs = [run for run in Parallel(n_jobs=options.jobs)(tasks) if run is not None]
         heading = f"{size} patients: {len(runs)} of {options.simulations} cohorts estimable, {BOOTSTRAP} refits, 90 %"
-        kinds = [""]
-        if options.learner == "average":
-            kinds = [f", {number} trees a refit, {kind} of members" for number in trees for kind in ("mean", "mixture")]
+        kinds = [f", {number} trees a refit" for number in trees] if options.learner != "ridge" else [""]
         for k, kind in enumerate(kinds):
             show(heading + kind, [run[k] for run in runs])
     return 0

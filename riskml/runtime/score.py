@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import pairwise
 from operator import mul
 
 from riskml.record import Record
@@ -153,18 +154,32 @@ def _mean(members: Sequence[Member], place: Position, times: Sequence[float]) ->
     return [min(1.0, total) for total in sums]  # weights add up to 1 but for rounding
 
 
-def quantile(ordered: Sequence[float], probability: float) -> float:
-    """Linear-interpolation quantile (type 7; Hyndman & Fan, Am Stat 1996;50:361-365) of sorted numbers."""
-    place = probability * (len(ordered) - 1)
-    low = min(int(place), len(ordered) - 1)
-    high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (place - low) * (ordered[high] - ordered[low])
+def quantile(ordered: Sequence[float], probability: float, weights: Sequence[float] = ()) -> float:
+    """Linear-interpolation quantile (type 7; Hyndman & Fan, Am Stat 1996;50:361-365) of sorted numbers.
+
+    With ``weights``, neighbours lie apart by the mean of theirs, so that equal weights change nothing.
+    """
+    if not weights:
+        place = probability * (len(ordered) - 1)
+        low = min(int(place), len(ordered) - 1)
+        high = min(low + 1, len(ordered) - 1)
+        return ordered[low] + (place - low) * (ordered[high] - ordered[low])
+    steps = [(left + right) / 2 for left, right in pairwise(weights)]
+    left = probability * sum(steps)
+    for step, low_end, high_end in zip(steps, ordered, ordered[1:], strict=False):
+        if left <= step:
+            return low_end + left / step * (high_end - low_end)
+        left -= step
+    return ordered[-1]
 
 
 def interval(
     model: PortableModel, known: Mapping[str, Value], times: Sequence[float], centre: Sequence[float]
 ) -> tuple[list[float], list[float]]:
-    """Percentile interval over the bootstrap refits, widened where needed to hold the estimate itself.
+    """Percentile interval over the members of all bootstrap refits, widened where needed to hold the estimate itself.
+
+    Each member counts on its own, with its weight: what the members of an average disagree about is part of what is
+    not known. The interval of their means is far too narrow where one of them is wrong (docs/methods.md).
 
     Returns
     -------
@@ -174,13 +189,16 @@ def interval(
     if not model.bootstrap:
         return [0.0] * len(centre), [1.0] * len(centre)
     place = position(model, known)
-    draws = [_mean(members, place, times) for members in model.bootstrap]
+    members = [member for draw in model.bootstrap for member in draw if member.weight > 0]
+    answers = [member_value(member, place, times) for member in members]
+    equal = len({member.weight for member in members}) == 1
     tail = (1 - model.level) / 2
     low, high = [], []
     for k, middle in enumerate(centre):
-        ordered = sorted(draw[k] for draw in draws)
-        low.append(min(quantile(ordered, tail), middle))
-        high.append(min(1.0, max(quantile(ordered, 1 - tail), middle)))
+        drawn = sorted((answer[k], member.weight) for answer, member in zip(answers, members, strict=True))
+        ordered, weights = [value for value, _ in drawn], [] if equal else [weight for _, weight in drawn]
+        low.append(min(quantile(ordered, tail, weights), middle))
+        high.append(min(1.0, max(quantile(ordered, 1 - tail, weights), middle)))
     return low, high
 
 
