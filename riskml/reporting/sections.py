@@ -215,7 +215,8 @@ def _figures(bundle: Bundle, key: str) -> Iterator[tuple[Markup, str]]:
     labels = [bundle.dictionary[item["input"]].label for item in shares]
     scale, over = _importance_words(bundle)
     title = f"Importance of the inputs of “{label}”: {', '.join(labels)}, in falling order"
-    effects = [item["mean_absolute_effect"] for item in shares]
+    unit_size = 1 if bundle.model.is_linear else 100  # risks in points: 0.00 would hide what is small
+    effects = [unit_size * item["mean_absolute_effect"] for item in shares]
     yield (
         drawn(
             figures.importance(
@@ -232,7 +233,7 @@ def _importance_words(bundle: Bundle) -> tuple[str, str]:
     if model.is_linear:
         over = f"these {unit_of(bundle.manifest)}s. An input that is rarely known is rarely important here"
         return "log-odds" if model.kind == "binary" else "log-hazard", over
-    scale = "risk" if model.kind == "binary" else f"chance at {model.horizon:g} months"
+    scale = "points of risk" if model.kind == "binary" else f"points at {model.horizon:g} months"
     return scale, "the averaged prototypes, of whom every input is known"
 
 

@@ -20,6 +20,7 @@ IntArray = NDArray[np.intp]
 # Groups of fewer patients say nothing, and could say too much about somebody.
 LEAST_GROUP = 10
 MOST_GROUPS = 5
+COMPETING = 2
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 
@@ -102,8 +103,12 @@ def _point(
     event: BoolArray, time: FloatArray | None, horizon: float | None, cause: IntArray | None
 ) -> tuple[float, float, float]:
     if cause is not None and time is not None and horizon is not None:
-        interval = incidence_interval(time, cause, horizon)
-        return interval.value, interval.low, interval.high
+        found = incidence_interval(time, cause, horizon)
+        if found.low < found.high:
+            return found.value, found.low, found.high
+        # Nobody had it: the pseudo-values do not vary, and those known not to have had it by then give the width.
+        known = max(1, int(((time >= horizon) | (cause == COMPETING)).sum()))
+        return found.value, 0.0, float(binomtest(0, known).proportion_ci(0.95, method="wilson").high)
     if time is None or horizon is None:
         interval = binomtest(int(event.sum()), len(event)).proportion_ci(0.95, method="wilson")
         return float(event.mean()), float(interval.low), float(interval.high)

@@ -127,7 +127,7 @@ def test_draws_of_several_members_have_no_ratios_either(bundle_of):
 
 @pytest.mark.parametrize(
     ("kind", "scale"),
-    [("binary", "mean absolute effect, risk"), ("survival", "mean absolute effect, chance at 24 months")],
+    [("binary", "mean absolute effect, points of risk"), ("survival", "mean absolute effect, points at 24 months")],
 )
 def test_importance_says_its_scale_and_over_whom(average_of, bundle_of, kind, scale):
     drawing, caption = model_section(average_of(kind), "m")["figures"][-1]

@@ -124,3 +124,14 @@ def test_fewer_than_five_patients_have_no_quantiles(events, shown):
     swapped = risk_distribution(risk, ~event, None, None)
     assert bool(swapped.without_event) == shown
     json.dumps(swapped.as_dict(), allow_nan=False)
+
+
+def test_a_group_without_the_event_has_an_upper_end_where_others_compete():
+    """Nobody relapsed: Wilson's end for the 16 of 19 known not to have by then (3 were censored before)."""
+    risk, time, cause = np.full(19, 0.01), np.full(19, 20.0), np.zeros(19, dtype=int)
+    time[:5], cause[:5] = 3.0, 2
+    time[5:8] = 4.0
+    found = calibration_curve(risk, cause == 1, time, 12.0, cause)
+    z = 1.959964
+    assert (found.observed, found.low) == ((0.0,), (0.0,))
+    assert found.high == pytest.approx([z**2 / (16 + z**2)])
