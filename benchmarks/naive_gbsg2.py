@@ -130,7 +130,7 @@ def _recipe(inputs: list[str]) -> Any:
     """The shipped `efs` recipe with GBSG2's inputs and months, and the average for a learner."""
     import dataclasses  # noqa: PLC0415
 
-    from benchmarks.interval_coverage import averaged  # noqa: PLC0415
+    from benchmarks.interval_coverage import combined  # noqa: PLC0415
     from riskml.runtime.model import Feature  # noqa: PLC0415
     from riskml.training.recipe import load_recipe  # noqa: PLC0415
 
@@ -143,7 +143,7 @@ def _recipe(inputs: list[str]) -> Any:
         horizons_months=(24.0, 36.0, 60.0),
         horizon_months=36.0,
     )
-    return averaged(changed, "ridge_cox", "boosting_cox")
+    return combined(changed, "average", "ridge_cox", "boosting_cox")
 
 
 def _cohort(frame: pd.DataFrame, y: Any) -> Any:

@@ -1,12 +1,11 @@
 """Our learners beside scikit-learn, scikit-survival, XGBoost and lifelines on public cohorts, on identical folds.
 
-    python -m benchmarks.public_cohorts [--repeats 5] [--only gbsg2,whas500] [--small]
+    python -m benchmarks.public_cohorts [--repeats 5] [--only gbsg2,whas500]
 
 Prints, for every cohort and model, discrimination (AUC or Harrell's C) and loss (log-loss, or the integrated Brier
 score with inverse censoring weights over the 10th to 80th percentile of the event times), each as the mean over test
 folds, and the difference of the loss to our ridge with its standard error (corrected for overlapping training sets:
-Nadeau C, Bengio Y. Mach Learn 2003;52:239-281). ``--small`` cuts training sets of 60 to 200 patients with 6 or more
-events out of the same cohorts and judges on all other patients. lifelines pins an older pandas, so it runs in an
+Nadeau C, Bengio Y. Mach Learn 2003;52:239-281). lifelines pins an older pandas, so it runs in an
 environment of its own: LIFELINES_PYTHON=path/to/python; without that it is left out, and the table says so.
 """
 
@@ -17,7 +16,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,19 +109,6 @@ def splits(data: Data, repeats: int) -> list[tuple[NDArray[np.intp], NDArray[np.
     return list(folds.split(data.X, data.event))
 
 
-def small_splits(data: Data, repeats: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Training sets of 60, 100 and 200 patients with 10 % events (at least 6), tested on all other patients."""
-    cases, others = np.flatnonzero(data.event), np.flatnonzero(~data.event)
-    for size in (60, 100, 200):
-        n_cases = max(6, size // 10)
-        if len(cases) < 2 * n_cases or len(others) < 2 * (size - n_cases):
-            continue
-        for seed in range(repeats):
-            rng = np.random.default_rng([size, seed])
-            train = np.concatenate([rng.choice(cases, n_cases, False), rng.choice(others, size - n_cases, False)])
-            yield train, np.setdiff1d(np.arange(len(data.event)), train)
-
-
 def run(data: Data, train: NDArray[np.intp], test: NDArray[np.intp], models: Mapping[str, Any]) -> dict[str, Any]:
     """(discrimination, loss, seconds) of every model on one split; nan where a library gave up."""
     found = {}
@@ -142,10 +128,10 @@ def run(data: Data, train: NDArray[np.intp], test: NDArray[np.intp], models: Map
     return found
 
 
-def table(name: str, data: Data, pairs: list[Any], jobs: int, *, small: bool) -> None:
+def table(name: str, data: Data, pairs: list[Any], jobs: int) -> None:
     """Print one cohort."""
     models: dict[str, Any] = dict(BINARY) if data.time is None else dict(SURVIVAL)
-    if data.time is not None and not small and os.environ.get("LIFELINES_PYTHON"):
+    if data.time is not None and os.environ.get("LIFELINES_PYTHON"):
         models["lifelines ridge .1"] = lifelines_survival
     names = list(models)
     results = Parallel(n_jobs=jobs)(delayed(run)(data, train, test, models) for train, test in pairs)
@@ -158,13 +144,12 @@ def table(name: str, data: Data, pairs: list[Any], jobs: int, *, small: bool) ->
         scores = np.array([result[model] for result in results])
         gap = scores[:, 1] - reference
         spread = np.nanstd(gap, ddof=1)
-        error = spread / np.sqrt(len(gap)) if small else spread * np.sqrt(1 / len(gap) + share)
+        error = spread * np.sqrt(1 / len(gap) + share)
         c, loss, seconds = np.nanmean(scores, axis=0)
         print(f"  {model:34s} {c:6.3f} {loss:9.4f} {np.nanmean(gap):+12.4f} ({error:.4f}) {seconds:8.2f}", flush=True)
-    if not small:
-        wanted, most = TARGETS[name]
-        words = f"{kind[0]} >= {wanted}, " if wanted else ""
-        print(f"  target of the design study: {words}{kind[1]} <= {most}")
+    wanted, most = TARGETS[name]
+    words = f"{kind[0]} >= {wanted}, " if wanted else ""
+    print(f"  target of the design study: {words}{kind[1]} <= {most}")
 
 
 def main() -> None:
@@ -172,14 +157,12 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--only", default="", help="cohorts, separated by commas")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--small", action="store_true", help="the small-sample study")
     options = parser.parse_args()
     if not os.environ.get("LIFELINES_PYTHON"):
         print("lifelines: left out, LIFELINES_PYTHON names no environment that has it")
     for name in options.only.split(",") if options.only else COHORTS:
         data = COHORTS[name]()
-        pairs = list(small_splits(data, options.repeats)) if options.small else splits(data, options.repeats)
-        table(name, data, pairs, options.jobs, small=options.small)
+        table(name, data, splits(data, options.repeats), options.jobs)
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ def losses(data: Data, train: IntArray, test: IntArray) -> FloatArray:
     if data.time is None:
         single = [BINARY[name](X, event, new)[:, 0] for name in (*MEMBERS, "prevalence")]
         share = float(event.mean())
-        return np.array([_log_loss(data.event[test], answer, share) for answer in _averaged(single)])
+        return np.array([weighted_log_loss(data.event[test], answer, share) for answer in _averaged(single)])
     time = data.time[train]
     single = [SURVIVAL[name](X, event, time, new, data.times) for name in (*MEMBERS, "Kaplan-Meier")]
     return np.array([judge(data, test, curve)[1] for curve in _averaged(single)])
@@ -88,7 +88,7 @@ def _averaged(single: list[FloatArray]) -> list[FloatArray]:
     return [single[0], *(np.mean([single[k] for k in chosen], axis=0) for chosen in AVERAGES.values()), single[-1]]
 
 
-def _log_loss(truth: NDArray[np.bool_], risk: FloatArray, share: float) -> float:
+def weighted_log_loss(truth: NDArray[np.bool_], risk: FloatArray, share: float) -> float:
     """Log-loss with cases and others weighted as if ``share`` were cases."""
     p = np.clip(risk, 1e-6, 1 - 1e-6)
     return float(-share * np.log(p[truth]).mean() - (1 - share) * np.log(1 - p[~truth]).mean())

@@ -116,8 +116,8 @@ _HERE = "riskml.training.learners"
 _PRIOR, _LITERATURE = _own("prior_scale"), _own("prior_scale", "prior_weight")
 _FOREST = {"trees": "n_estimators", "leaf": "min_samples_leaf"}
 _BOOSTING = {"rounds": "n_estimators", "depth": "max_depth", "learning_rate": "learning_rate"}
-# A refit's forest of 20 trees adds less noise to an interval than one patient more or less does (docs/methods.md).
-_FEW_TREES = {"n_estimators": 20}
+# Refits with 10 trees cover the truth as often as with 20, at half the size and time (docs/methods.md).
+_FEW_TREES = {"n_estimators": 10}
 
 
 def _trees(outcome: str, path: str, settings: Mapping[str, str], **more: Any) -> Learner:
