@@ -93,7 +93,10 @@ def _effect_lines(p: Prediction) -> Iterator[str]:
             small.append(p.labels[name])
             continue
         verb = "raises" if effect > 0 else "lowers"
-        yield from _wrap(f"{p.labels[name]}, {p.shown[name]}: {verb} it by {abs(100 * effect):.0f} points")
+        points = f"{abs(100 * effect):.0f}"
+        yield from _wrap(
+            f"{p.labels[name]}, {p.shown[name]}: {verb} it by {points} point{'' if points == '1' else 's'}"
+        )
     if small:
         yield from _wrap(f"hardly any effect: {', '.join(small)}")
     if not effects:
@@ -113,4 +116,5 @@ def _range(item: Mapping[str, Any]) -> str:
     low, high = item["low"], item["high"]
     if isinstance(low, list):  # survival: the last time says most
         low, high = low[-1], high[-1]
-    return f"{percent(low)} and {percent(high)}"
+    ends = percent(low), percent(high)
+    return f"{ends[0]} either way" if ends[0] == ends[1] else f"{ends[0]} and {ends[1]}"

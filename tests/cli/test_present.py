@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riskml.cli.present import WIDTH, frequency, percent, present
+from riskml.cli.present import WIDTH, _range, frequency, percent, present
 from riskml.runtime.bundle import open_bundle
 from tests.cli.processes import BUNDLES, golden
 
@@ -82,3 +82,18 @@ def test_an_endless_label_is_wrapped():
     long = {name: f"{label} {'and so on ' * 20}".strip() for name, label in prediction.labels.items()}
     text = present(prediction.with_(labels=long, model={**prediction.model, "outcome": "Very long " * 20}))
     assert max(map(len, text.splitlines())) <= WIDTH
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [(0.061, 0.064, "6 % either way"), (0.03, 0.24, "3 % and 24 %"), ([0.9, 0.501], [0.95, 0.7], "50 % and 70 %")],
+)
+def test_what_measuring_could_do(low, high, shown):
+    assert _range({"low": low, "high": high}) == shown
+
+
+def test_one_point_is_one_point(riskml):
+    done = riskml("predict", BUNDLES["induction_efs"], "-", stdin='{"mrd_end_of_induction": "0.1 %", "wbc": 50}')
+    effects = re.findall(r"by (\d+) (points?)", done.stdout)
+    assert effects
+    assert all((number == "1") == (word == "point") for number, word in effects)
