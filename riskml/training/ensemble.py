@@ -57,22 +57,33 @@ def parts_of(learner: Mapping[str, Any]) -> tuple[Part, ...]:
     return tuple(Part(table["kind"], table, float(table.get("weight", 1.0))) for table in tables)
 
 
-def gate(learner: Mapping[str, Any], n_events: int) -> tuple[tuple[Part, ...], tuple[str, ...]]:
+def gate(
+    learner: Mapping[str, Any], n_events: int, *, late_entry: bool = False
+) -> tuple[tuple[Part, ...], tuple[str, ...]]:
     """The parts that ``n_events`` can carry, and in words those that were left out.
 
-    The events of the whole cohort decide, so that every fold and every refit has the same members as what ships. A
-    learner that stands alone is never left out: its recipe asked for nothing else.
+    The events of the whole cohort decide, so that every fold and every refit has the same members as what ships. With
+    ``late_entry`` parts that cannot take patients who came under risk late are left out, too. A learner that stands
+    alone is never left out: its recipe asked for nothing else.
     """
     parts = parts_of(learner)
     if len(parts) == 1:
         return parts, ()
-    kept = tuple(part for part in parts if n_events >= part.least_events) or parts[:1]
+    reasons = [_left_out(part, n_events, late_entry=late_entry) for part in parts]
+    kept = tuple(part for part, reason in zip(parts, reasons, strict=True) if not reason) or parts[:1]
     out = (
-        f"{part.kind.replace('_', ' ')} was left out: {n_events} events, it takes part from {part.least_events}"
-        for part in parts
+        f"{part.kind.replace('_', ' ')} was left out: {reason}"
+        for part, reason in zip(parts, reasons, strict=True)
         if part not in kept
     )
     return kept, tuple(out)
+
+
+def _left_out(part: Part, n_events: int, *, late_entry: bool) -> str:
+    """Why, or ""."""
+    if n_events < part.least_events:
+        return f"{n_events} events, it takes part from {part.least_events}"
+    return "it cannot take delayed entry" if late_entry and not part.learner.late_entry else ""
 
 
 class Ensemble(BaseEstimator):

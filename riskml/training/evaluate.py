@@ -109,7 +109,9 @@ class OutOfFold:
         risk, link, reference = (
             a.mean(axis=0) if repeat is None else a[repeat] for a in (self.risk, self.link, self.reference)
         )
-        return Sample(rows.event, rows.time, risk, link, reference, rows.patient, horizon_months, rows.cause)
+        return Sample(
+            rows.event, rows.time, risk, link, reference, rows.patient, horizon_months, rows.cause, rows.entry
+        )
 
 
 def evaluate(
@@ -139,7 +141,7 @@ def evaluate(
     Raises
     ------
     DataError, NotEstimableError
-        As :func:`riskml.training.fit.training_set`; and if the outcome has entry times.
+        As :func:`riskml.training.fit.training_set`; and if there are both entry times and several causes.
 
     References
     ----------
@@ -147,7 +149,7 @@ def evaluate(
     """
     say = progress or (lambda _: None)
     rows = training_set(recipe, cohort)
-    check_judged(recipe.name, rows.entry)
+    check_judged(recipe.name, rows.entry, rows.cause)
     plan = cross_validation(rows.patient, rows.event, folds=recipe.folds, repeats=recipe.repeats, seed=seed)
     size = f"{rows.n_patients} patients, {rows.n_events} events"
     say(f"{recipe.name}: {plan.repeats} x {plan.folds}-fold cross-validation of {size}")
@@ -171,8 +173,8 @@ def evaluate(
         comparator=comparator(pooled),
         plan=plan.as_dict(),
         folds_not_estimable=skipped,
-        calibration=calibration_curve(pooled.risk, rows.event, rows.time, horizon, rows.cause),
-        distribution=risk_distribution(pooled.risk, rows.event, rows.time, horizon),
+        calibration=calibration_curve(pooled.risk, rows.event, rows.time, horizon, rows.cause, rows.entry),
+        distribution=risk_distribution(pooled.risk, rows.event, rows.time, horizon, rows.entry),
         usable_signal=usable,
         verdict=words,
     )

@@ -112,7 +112,7 @@ def validate(bundle: Bundle, cohort: Cohort, *, seed: int = 0) -> ExternalValida
         metrics=metrics,
         comparator=comparator(sample),
         calibration=calibration_curve(
-            sample.risk, sample.event, sample.time, sample.horizon if survival else None, sample.cause
+            sample.risk, sample.event, sample.time, sample.horizon if survival else None, sample.cause, sample.entry
         ),
         case_mix=tuple(_case_mix(bundle, cohort, target)),
         verdict=f"{verdict(metrics, target.n_events)[1]}; {_calibration_words(metrics)}",
@@ -132,7 +132,7 @@ def checked_target(bundle: Bundle, cohort: Cohort) -> Target:
     target = build_target(cohort, bundle.manifest["outcome"], bundle.dictionary)
     if bundle.model.kind != "incidence":
         check_single_cause(bundle.manifest["name"], target)
-    check_judged(bundle.manifest["name"], target.entry)
+    check_judged(bundle.manifest["name"], target.entry, target.cause if bundle.model.kind == "incidence" else None)
     for which, mask in (("with", target.event), ("without", ~target.event)):
         count = len(np.unique(target.patient[mask]))
         if count < LEAST_EVENTS:
@@ -179,8 +179,8 @@ def predictions(bundle: Bundle, cohort: Cohort, target: Target) -> Sample:
     if model.kind == "incidence":
         reference = np.full(len(scores), aalen_johansen(target.time, target.cause, horizon))
         return Sample(target.event, target.time, scores, link, reference, target.patient, horizon, target.cause)
-    reference = np.full(len(scores), 1 - float(kaplan_meier(target.time, target.event).at(horizon)))
-    return Sample(target.event, target.time, 1 - scores, link, reference, target.patient, horizon)
+    reference = np.full(len(scores), 1 - float(kaplan_meier(target.time, target.event, target.entry).at(horizon)))
+    return Sample(target.event, target.time, 1 - scores, link, reference, target.patient, horizon, entry=target.entry)
 
 
 def scores_of(model: PortableModel, cohort: Cohort, target: Target, times: Sequence[float]) -> FloatArray:

@@ -127,7 +127,7 @@ def training_set(recipe: Recipe, cohort: Cohort) -> TrainingSet:
             frame[name] = np.nan
     grid = _grid(recipe, target)
     notes = (*target.notes, *(note.message for note in cohort.notes[known_before:]))
-    parts, out = gate(recipe.learner, target.n_events)
+    parts, out = gate(recipe.learner, target.n_events, late_entry=target.entry is not None)
     cause = target.cause if recipe.kind == "incidence" else None
     shown = (target.flow, grid, target.entry, target.definition, notes, parts, out, cause)
     return TrainingSet(frame, target.event, target.time, target.patient, *shown)
@@ -156,18 +156,18 @@ def check_single_cause(name: str, target: Target) -> None:
         )
 
 
-def check_judged(name: str, entry: NDArray[np.float64] | None) -> None:
-    """Refuse to judge predictions of patients who came under risk late: inverse weights of censoring do not fit them.
+def check_judged(name: str, entry: NDArray[np.float64] | None, cause: NDArray[np.intp] | None) -> None:
+    """Refuse what no measure here can judge: delayed entry together with several causes.
 
     Raises
     ------
     NotEstimableError
-        If there are entry times.
+        If there are both.
     """
-    if entry is not None:
+    if entry is not None and cause is not None:
         raise NotEstimableError(
-            f"{name}: Brier score and calibration have no estimator here for delayed entry; start the clock at the "
-            "first dose, or train without an evaluation"
+            f"{name}: C and calibration slope of several causes have no estimator here for delayed entry; start the "
+            "clock at the first dose, or train without an evaluation"
         )
 
 

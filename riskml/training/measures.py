@@ -44,6 +44,8 @@ class Sample:
         Month at which survival is judged.
     cause : int array, or None
         0 censored, 1 the event, 2 a competing event, where there are several causes.
+    entry : float array of months, or None
+        When observation of each row began, where that was after the origin (left truncation).
     """
 
     event: BoolArray
@@ -54,13 +56,14 @@ class Sample:
     patient: IntArray
     horizon: float
     cause: IntArray | None = None
+    entry: FloatArray | None = None
 
     def take(self, rows: IntArray) -> Sample:
         """The same sample restricted to, or resampled to, ``rows``."""
-        time = None if self.time is None else self.time[rows]
+        time, entry = (None if array is None else array[rows] for array in (self.time, self.entry))
         arrays = (self.risk[rows], self.link[rows], self.reference[rows], self.patient[rows])
         cause = None if self.cause is None else self.cause[rows]
-        return Sample(self.event[rows], time, *arrays, self.horizon, cause)
+        return Sample(self.event[rows], time, *arrays, self.horizon, cause, entry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +91,16 @@ BINARY: Mapping[str, Measure] = {
     "observed_expected": Measure(lambda s: binary.observed_expected(s.event, s.risk), _RATIO),
 }
 SURVIVAL: Mapping[str, Measure] = {
-    "c_index": Measure(_survival(lambda t, s: survival.harrell_c(t, s.event, s.link)), _SHARE),
-    "brier": Measure(_survival(lambda t, s: survival.ipcw_brier(t, s.event, 1 - s.risk, s.horizon)), _SHARE),
+    "c_index": Measure(_survival(lambda t, s: survival.harrell_c(t, s.event, s.link, s.entry)), _SHARE),
+    "brier": Measure(_survival(lambda t, s: survival.ipcw_brier(t, s.event, 1 - s.risk, s.horizon, s.entry)), _SHARE),
     "ipa": Measure(
-        _survival(lambda t, s: survival.ipa(t, s.event, 1 - s.risk, s.horizon, reference=1 - s.reference)), _GAIN
+        _survival(lambda t, s: survival.ipa(t, s.event, 1 - s.risk, s.horizon, 1 - s.reference, s.entry)), _GAIN
     ),
-    "calibration_slope": Measure(_survival(lambda t, s: survival.calibration_slope(t, s.event, s.link)), _FREE),
+    "calibration_slope": Measure(
+        _survival(lambda t, s: survival.calibration_slope(t, s.event, s.link, s.entry)), _FREE
+    ),
     "observed_expected": Measure(
-        _survival(lambda t, s: survival.observed_expected_at(t, s.event, 1 - s.risk, s.horizon)), _RATIO
+        _survival(lambda t, s: survival.observed_expected_at(t, s.event, 1 - s.risk, s.horizon, s.entry)), _RATIO
     ),
 }
 
@@ -176,7 +181,7 @@ def comparator(sample: Sample) -> dict[str, Any]:
     if sample.cause is not None:
         score = competing.ipcw_brier(sample.time, sample.cause, sample.reference, sample.horizon)
         return {"name": "Aalen-Johansen", "risk": mean, "brier": score, "c_index": 0.5}
-    score = survival.ipcw_brier(sample.time, sample.event, 1 - sample.reference, sample.horizon)
+    score = survival.ipcw_brier(sample.time, sample.event, 1 - sample.reference, sample.horizon, sample.entry)
     return {"name": "Kaplan-Meier", "risk": mean, "brier": score, "c_index": 0.5}
 
 

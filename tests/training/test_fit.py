@@ -19,6 +19,7 @@ from riskml.training.background import SMALLEST_GROUP
 from riskml.training.evaluate import evaluate
 from riskml.training.fit import (
     LEAST_EVENTS,
+    check_judged,
     comparator_risk,
     fit_pipeline,
     outcome_array,
@@ -264,7 +265,7 @@ def with_outcome(monkeypatch, **settings):
     monkeypatch.setattr("riskml.training.fit.build_target", lambda cohort, _: build_target(cohort, table))
 
 
-def test_delayed_entry_reaches_the_learner_and_is_not_judged(cohort, monkeypatch):
+def test_delayed_entry_reaches_the_learner_and_the_comparator(cohort, monkeypatch):
     recipe = load_recipe("efs")
     late = changed(cohort, entry_time=np.linspace(0.1, 2, cohort.n_courses))
     with_outcome(monkeypatch, origin="diagnosis")
@@ -280,8 +281,27 @@ def test_delayed_entry_reaches_the_learner_and_is_not_judged(cohort, monkeypatch
     assert np.abs(ours - theirs).max() > 1e-3
     curve = kaplan_meier(learned.time, learned.event, learned.entry)
     assert comparator_risk(learned, recipe.horizon_months) == curve.at(recipe.horizon_months)
-    with pytest.raises(NotEstimableError, match="no estimator here for delayed entry"):
-        evaluate(recipe, late)
+    judged = evaluate(dataclasses.replace(recipe, repeats=1), late)
+    assert all(math.isfinite(metric.value) for metric in judged.metrics.values())
+    assert judged.comparator["name"] == "Kaplan-Meier"
+
+
+def test_an_average_goes_without_what_cannot_take_late_entry(cohort, monkeypatch):
+    members = [{"kind": "ridge_cox"}, {"kind": "boosting_cox", "least_events": 0}]
+    recipe = load_recipe("efs")
+    recipe = dataclasses.replace(recipe, learner={**recipe.learner, "member": members})
+    assert len(training_set(recipe, cohort).parts) == 2
+    with_outcome(monkeypatch, origin="diagnosis")
+    learned = training_set(recipe, changed(cohort, entry_time=np.linspace(0.1, 2, cohort.n_courses)))
+    assert [part.kind for part in learned.parts] == ["ridge_cox"]
+    assert learned.parts_left_out == ("boosting cox was left out: it cannot take delayed entry",)
+
+
+def test_late_entry_with_several_causes_is_not_judged():
+    check_judged("m", None, np.array([1]))
+    check_judged("m", np.array([0.5]), None)
+    with pytest.raises(NotEstimableError, match=r"m: .* no estimator here for delayed entry"):
+        check_judged("m", np.array([0.5]), np.array([1]))
 
 
 def test_a_learner_that_knows_no_late_entry_says_so_without_a_traceback(cohort, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -82,3 +83,23 @@ def test_the_verdict_needs_ranking_and_gain(low, gain, usable, words):
     said = verdict(metrics, 7)
     assert said[0] is usable
     assert words in said[1]
+
+
+def test_late_entries_are_neither_dropped_nor_taken_for_early_ones():
+    """Known risks of 6,000 people, of whom those are seen who lived until they entered: measures are of everybody."""
+    rng = np.random.default_rng(3)
+    link = rng.normal(size=6000)
+    hazard = 0.04 * np.exp(link)
+    exit_time, entry = rng.exponential(1 / hazard), np.where(rng.random(6000) < 0.7, rng.uniform(0.1, 12, 6000), 1e-6)
+    event, time = exit_time <= 15, np.minimum(exit_time, 15)
+    risk, reference = 1 - np.exp(-12 * hazard), np.full(6000, 1 - np.exp(-12 * hazard).mean())
+    whole = Sample(event, time, risk, link, reference, np.arange(6000), 12.0)
+    rows = np.flatnonzero(exit_time > entry)
+    assert len(rows) < 5000
+    seen = dataclasses.replace(whole, entry=entry).take(rows)
+    blind = whole.take(rows)
+    true, late, ignored = ({n: m.of(s) for n, m in measures_of(s).items()} for s in (whole, seen, blind))
+    for name, width in (("brier", 0.01), ("ipa", 0.03), ("observed_expected", 0.06), ("calibration_slope", 0.08)):
+        assert late[name] == pytest.approx(true[name], abs=width), name
+    assert abs(ignored["observed_expected"] - true["observed_expected"]) > 0.1
+    assert comparator(seen)["brier"] == pytest.approx(comparator(whole)["brier"], abs=0.01)

@@ -63,6 +63,9 @@ class Learner:
         Whether the estimator takes ``random_state``.
     splits : bool
         Whether it splits inputs, so that unknown ones are drawn from those who have them and not set to the mean.
+    late_entry : bool
+        Whether it takes patients who came under risk after the origin; an average of such patients goes without it
+        where it does not.
     """
 
     outcome: str
@@ -73,6 +76,7 @@ class Learner:
     lighter: Mapping[str, Any] = field(default_factory=dict)
     random: bool = False
     splits: bool = False
+    late_entry: bool = True
 
     def build(self, settings: Mapping[str, Any], context: Context, *, light: bool = False) -> Any:
         """An unfitted estimator for ``settings`` (the keys of a recipe's table beside ``kind``)."""
@@ -121,7 +125,9 @@ _FEW_TREES = {"n_estimators": 10}
 
 
 def _trees(outcome: str, path: str, settings: Mapping[str, str], **more: Any) -> Learner:
-    return Learner(outcome, f"{_HERE}.{path}", settings, LEAST_EVENTS_TREES, random=True, splits=True, **more)
+    return Learner(
+        outcome, f"{_HERE}.{path}", settings, LEAST_EVENTS_TREES, random=True, splits=True, late_entry=False, **more
+    )
 
 
 LEARNERS: Mapping[str, Learner] = {
@@ -133,7 +139,7 @@ LEARNERS: Mapping[str, Learner] = {
     "boosting": _trees("binary", "boosting:Boosting", _BOOSTING, more=_directions),
     "ridge_cox": Learner("survival", f"{_HERE}.ridge_cox:RidgeCox", _PRIOR),
     "literature_cox": Learner("survival", f"{_HERE}.literature:LiteratureCox", _LITERATURE, more=_literature),
-    "elastic_net_cox": Learner("survival", f"{_HERE}.coxnet:ElasticNetCox", random=True),
+    "elastic_net_cox": Learner("survival", f"{_HERE}.coxnet:ElasticNetCox", random=True, late_entry=False),
     "survival_forest": _trees("survival", "survival_forest:SurvivalForest", _FOREST, lighter=_FEW_TREES),
     "survival_boosting": _trees("survival", "survival_boosting:SurvivalBoosting", _BOOSTING),
     "boosting_cox": _trees("survival", "boosting:BoostingCox", _BOOSTING, more=_directions),
