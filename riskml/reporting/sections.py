@@ -20,7 +20,15 @@ from riskml.runtime.shares import percent
 from riskml.runtime.small_cells import SMALLEST_CELL, count, counts_of_a_whole
 
 # What a perfect model and one that says the same for everybody would get.
-_IDEAL = {"calibration_slope": "1", "observed_expected": "1", "scaled_brier": "100 %", "ipa": "100 %", "brier": "0"}
+_IDEAL = {
+    "calibration_slope": "1",
+    "observed_expected": "1",
+    "scaled_brier": "100 %",
+    "ipa": "100 %",
+    "brier": "0",
+    "log_loss": "0",
+    "calibration_intercept": "0",
+}
 _AS_PERCENT = ("scaled_brier", "ipa")
 
 
@@ -149,7 +157,7 @@ def _performance(evaluation: Mapping[str, Any]) -> list[list[str]]:
         if name in _AS_PERCENT:
             own, other = words.with_interval(metric, 0, scale=100, unit=" %"), "0 %"
         else:
-            digits = 3 if name == "brier" else 2
+            digits = 3 if name in {"brier", "log_loss"} else 2
             own = words.with_interval(metric, digits)
             other = words.decimal(comparator[name], digits) if name in comparator else "–"
         rows.append([metric_label(name).partition(" (")[0], own, other, _IDEAL.get(name, "1")])

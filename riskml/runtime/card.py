@@ -11,7 +11,12 @@ if TYPE_CHECKING:
 _METRICS = {
     "auc": "AUC (discrimination; 0.5 is chance)",
     "c_index": "Harrell C (discrimination; 0.5 is chance)",
+    "uno_c": "Uno C (discrimination by the horizon, freed of censoring)",
+    "auc_at": "AUC at the horizon (who has the event by then against who has not)",
+    "average_precision": "Average precision (area under precision and recall; chance is the prevalence)",
     "brier": "Brier score (squared error)",
+    "log_loss": "Log-loss (0 is perfect)",
+    "calibration_intercept": "Calibration intercept (0 is ideal; above 0 the risks are too low)",
     "scaled_brier": "Scaled Brier (1 is perfect, 0 the comparator)",
     "ipa": "Index of prediction accuracy (1 is perfect, 0 the comparator)",
     "calibration_slope": "Calibration slope (1 is ideal; below 1 is too extreme)",

@@ -230,15 +230,13 @@ def _points(samples: Sequence[Sample], plan: Plan) -> tuple[dict[str, float], in
         Test folds in which discrimination cannot be computed, because they hold one class only.
     """
     measures = measures_of(samples[0])
-    discrimination = next(iter(measures))
-    points = {name: float(np.mean([m.of(sample) for sample in samples])) for name, m in measures.items()}
-    folds = np.array(
-        [
-            measures[discrimination].of(sample.take(test))
-            for sample, deal in zip(samples, plan.test_rows, strict=True)
-            for test in deal
-        ]
-    )
-    finite = np.isfinite(folds)
-    points[discrimination] = float(folds[finite].mean()) if finite.any() else math.nan
-    return points, int((~finite).sum())
+    points, skipped = {}, []
+    for name, measure in measures.items():
+        parts = samples
+        if measure.ranks:
+            parts = [s.take(test) for s, deal in zip(samples, plan.test_rows, strict=True) for test in deal]
+        values = np.array([measure.of(part) for part in parts])
+        finite = values[np.isfinite(values)] if measure.ranks else values
+        points[name] = float(finite.mean()) if finite.size else math.nan
+        skipped.append(values.size - finite.size)
+    return points, skipped[0]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from riskml.training.metrics import binary, competing, survival
+from riskml.training.metrics import binary, competing, survival, time_dependent
 from riskml.training.metrics.intervals import Interval, auc_interval, bootstrap_interval
 
 FloatArray = NDArray[np.float64]
@@ -68,10 +68,21 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A measure of a sample and the range its interval must stay in."""
+    """A measure of a sample and the range its interval must stay in.
+
+    Attributes
+    ----------
+    of : callable
+        Sample -> number, nan where it cannot be computed.
+    bounds : pair of float
+    ranks : bool
+        Whether it compares patients with each other: cross-validation then takes the mean over test folds, because
+        patients of different folds were scored by different models.
+    """
 
     of: Callable[[Sample], float]
     bounds: tuple[float, float]
+    ranks: bool = False
 
 
 def _survival(function: Callable[[FloatArray, Sample], float]) -> Callable[[Sample], float]:
@@ -82,16 +93,25 @@ def _survival(function: Callable[[FloatArray, Sample], float]) -> Callable[[Samp
     return of
 
 
-# The first of each is the measure of discrimination, which cross-validation takes as a mean over folds.
+# The first of each is the measure of discrimination on which the verdict rests.
 BINARY: Mapping[str, Measure] = {
-    "auc": Measure(lambda s: binary.auc(s.event, s.risk), _SHARE),
+    "auc": Measure(lambda s: binary.auc(s.event, s.risk), _SHARE, ranks=True),
+    "average_precision": Measure(lambda s: binary.average_precision(s.event, s.risk), _SHARE, ranks=True),
     "brier": Measure(lambda s: binary.brier(s.event, s.risk), _SHARE),
     "scaled_brier": Measure(lambda s: binary.scaled_brier(s.event, s.risk, s.reference), _GAIN),
+    "log_loss": Measure(lambda s: binary.log_loss(s.event, s.risk), _RATIO),
+    "calibration_intercept": Measure(lambda s: binary.calibration_in_the_large(s.event, s.risk), _FREE),
     "calibration_slope": Measure(lambda s: binary.calibration_line(s.event, s.risk).slope, _FREE),
     "observed_expected": Measure(lambda s: binary.observed_expected(s.event, s.risk), _RATIO),
 }
 SURVIVAL: Mapping[str, Measure] = {
-    "c_index": Measure(_survival(lambda t, s: survival.harrell_c(t, s.event, s.link, s.entry)), _SHARE),
+    "c_index": Measure(_survival(lambda t, s: survival.harrell_c(t, s.event, s.link, s.entry)), _SHARE, ranks=True),
+    "uno_c": Measure(
+        _survival(lambda t, s: time_dependent.uno_c(t, s.event, s.link, s.horizon, s.entry)), _SHARE, ranks=True
+    ),
+    "auc_at": Measure(
+        _survival(lambda t, s: time_dependent.auc_at(t, s.event, s.risk, s.horizon, s.entry)), _SHARE, ranks=True
+    ),
     "brier": Measure(_survival(lambda t, s: survival.ipcw_brier(t, s.event, 1 - s.risk, s.horizon, s.entry)), _SHARE),
     "ipa": Measure(
         _survival(lambda t, s: survival.ipa(t, s.event, 1 - s.risk, s.horizon, 1 - s.reference, s.entry)), _GAIN
@@ -118,7 +138,9 @@ def _incidence(function: Causes) -> Callable[[Sample], float]:
 
 
 INCIDENCE: Mapping[str, Measure] = {
-    "c_index": Measure(_incidence(lambda t, k, s: competing.c_index(t, k, s.link)), _SHARE),
+    "c_index": Measure(_incidence(lambda t, k, s: competing.c_index(t, k, s.link)), _SHARE, ranks=True),
+    "uno_c": Measure(_incidence(lambda t, k, s: competing.uno_c(t, k, s.link, s.horizon)), _SHARE, ranks=True),
+    "auc_at": Measure(_incidence(lambda t, k, s: competing.auc_at(t, k, s.risk, s.horizon)), _SHARE, ranks=True),
     "brier": Measure(_incidence(lambda t, k, s: competing.ipcw_brier(t, k, s.risk, s.horizon)), _SHARE),
     "ipa": Measure(_incidence(lambda t, k, s: competing.ipa(t, k, s.risk, s.horizon, s.reference)), _GAIN),
     "calibration_slope": Measure(_incidence(lambda t, k, s: competing.calibration_slope(t, k, s.link)), _FREE),
@@ -174,15 +196,20 @@ def _bootstrap(sample: Sample, measure: Measure, point: float | None, seed: int)
 
 
 def comparator(sample: Sample) -> dict[str, Any]:
-    """What one would say without a model: its name, mean risk, squared error and (no) discrimination."""
+    """What one would say without a model: its name, mean risk, errors and (no) discrimination."""
     mean = float(sample.reference.mean())
     if sample.time is None:
-        return {"name": "prevalence", "risk": mean, "brier": binary.brier(sample.event, sample.reference), "auc": 0.5}
+        errors = {"brier": binary.brier(sample.event, sample.reference)}
+        errors["log_loss"] = binary.log_loss(sample.event, sample.reference)
+        ranks = {"auc": 0.5, "average_precision": float(sample.event.mean())}
+        return {"name": "prevalence", "risk": mean, **errors, **ranks}
+    ranks = {"c_index": 0.5, "uno_c": 0.5, "auc_at": 0.5}
     if sample.cause is not None:
         score = competing.ipcw_brier(sample.time, sample.cause, sample.reference, sample.horizon)
-        return {"name": "Aalen-Johansen", "risk": mean, "brier": score, "c_index": 0.5}
-    score = survival.ipcw_brier(sample.time, sample.event, 1 - sample.reference, sample.horizon, sample.entry)
-    return {"name": "Kaplan-Meier", "risk": mean, "brier": score, "c_index": 0.5}
+        return {"name": "Aalen-Johansen", "risk": mean, "brier": score, **ranks}
+    expected = 1 - sample.reference
+    score = survival.ipcw_brier(sample.time, sample.event, expected, sample.horizon, sample.entry)
+    return {"name": "Kaplan-Meier", "risk": mean, "brier": score, **ranks}
 
 
 def verdict(metrics: Mapping[str, Interval], n_events: int) -> tuple[bool, str]:

@@ -27,6 +27,11 @@ def test_binary_measures_by_hand():
     assert of["scaled_brier"] == pytest.approx(1 - 0.075 / 0.25)
     assert of["observed_expected"] == pytest.approx(2 / 1.6)
     assert math.isnan(of["calibration_slope"]), "separated: the slope has no maximum"
+    assert of["average_precision"] == 1
+    # -ln of what was said of what came: .9, .8, .6, .7.
+    assert of["log_loss"] == pytest.approx(-math.log(0.9 * 0.8 * 0.6 * 0.7) / 4)
+    shifted = [1 / (1 + math.exp(-of["calibration_intercept"]) * (1 - p) / p) for p in (0.1, 0.2, 0.6, 0.7)]
+    assert sum(shifted) == pytest.approx(2), "with the intercept the risks add up to the events"
 
 
 def test_survival_measures_by_hand():
@@ -38,6 +43,9 @@ def test_survival_measures_by_hand():
     assert of["brier"] == pytest.approx(0.075)
     assert of["ipa"] == pytest.approx(1 - 0.075 / 0.25)
     assert of["observed_expected"] == pytest.approx(0.5 / 0.4)
+    assert of["uno_c"] == of["auc_at"] == 1
+    turned = dataclasses.replace(patients, risk=patients.risk[::-1], link=patients.link[::-1])
+    assert SURVIVAL["uno_c"].of(turned) == SURVIVAL["auc_at"].of(turned) == 0
 
 
 def test_take_keeps_rows_together():
@@ -62,7 +70,9 @@ def test_intervals_centre_on_the_points_they_are_given():
 
 
 def test_the_comparator_has_no_discrimination():
-    assert comparator(sample()) == {"name": "prevalence", "risk": 0.5, "brier": 0.25, "auc": 0.5}
+    found = comparator(sample())
+    assert found.pop("log_loss") == pytest.approx(math.log(2))
+    assert found == {"name": "prevalence", "risk": 0.5, "brier": 0.25, "auc": 0.5, "average_precision": 0.5}
     assert comparator(sample(time=[10, 8, 5, 3]))["name"] == "Kaplan-Meier"
 
 
@@ -103,3 +113,24 @@ def test_late_entries_are_neither_dropped_nor_taken_for_early_ones():
         assert late[name] == pytest.approx(true[name], abs=width), name
     assert abs(ignored["observed_expected"] - true["observed_expected"]) > 0.1
     assert comparator(seen)["brier"] == pytest.approx(comparator(whole)["brier"], abs=0.01)
+
+
+def test_what_compares_patients_is_marked_as_such():
+    """A constant added to the log-odds of one half leaves each half's ranking alone; the mixture's changes."""
+    rng = np.random.default_rng(2)
+    link = rng.normal(size=400)
+    event = rng.random(400) < 1 / (1 + np.exp(-link))
+    half = np.arange(200)
+    for rows in (half, half + 200):
+        shifted = link + np.where(np.isin(np.arange(400), half), 3.0, 0.0)
+        before, after = (
+            dataclasses.replace(sample(risk=1 / (1 + np.exp(-x)), event=event), link=x, patient=np.arange(400)).take(
+                rows
+            )
+            for x in (link, shifted)
+        )
+        for name, measure in BINARY.items():
+            same = measure.of(before) == pytest.approx(measure.of(after), abs=1e-12)
+            assert same or not measure.ranks, name
+    assert [name for name, measure in BINARY.items() if measure.ranks] == ["auc", "average_precision"]
+    assert [name for name, measure in SURVIVAL.items() if measure.ranks] == ["c_index", "uno_c", "auc_at"]
