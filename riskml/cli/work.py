@@ -183,6 +183,6 @@ def summary_lines(bundles: Sequence[Bundle]) -> list[str]:
         lines.append(f"{m['name']}: {m['label']} - {size}")
         if m["evaluation"] is not None:
             metrics = m["evaluation"]["metrics"]
-            lines += [f"  {name:<18} {interval_text(metric)}" for name, metric in metrics.items()]
+            lines += [f"  {name:<21} {interval_text(metric)}" for name, metric in metrics.items()]
         lines.append(f"  verdict: {'' if m['usable_signal'] else 'no usable signal; '}{m['verdict']}")
     return lines
