@@ -59,6 +59,19 @@ def _own_binary(*kinds: str, stack: bool = False, calibrate: bool = False) -> Bi
     return model
 
 
+def _with_logarithms(model: Binary) -> Binary:
+    """As a recipe writes sizes and counts: what is never below 0 enters as a logarithm, floored at its least value."""
+
+    def changed(X: FloatArray, event: BoolArray, new: FloatArray) -> FloatArray:
+        floor = np.where(X > 0, X, np.inf).min(axis=0)
+        sizes = (X.min(axis=0) >= 0) & np.isfinite(floor) & (np.array([len(np.unique(x)) for x in X.T]) > 2)
+        floor = np.where(sizes, floor, 1.0)
+        logs = (np.where(sizes, np.log(np.maximum(rows, floor)), rows) for rows in (X, new))
+        return model(next(logs), event, next(logs))
+
+    return changed
+
+
 def _own_survival(*kinds: str, stack: bool = False) -> Survival:
     def model(X: FloatArray, event: BoolArray, time: FloatArray, new: FloatArray, times: FloatArray) -> FloatArray:
         made = {"ridge": RidgeCox, "forest": SurvivalForest, "boosting": BoostingCox, "weibull": Parametric}
@@ -116,6 +129,7 @@ def _xgb_tuned() -> Any:
 
 BINARY: dict[str, Binary] = {
     "riskml ridge": _own_binary("ridge"),
+    "riskml ridge, logarithms": _with_logarithms(_own_binary("ridge")),
     "riskml ridge + forest": _own_binary("ridge", "forest"),
     "riskml ridge + forest, stacked": _own_binary("ridge", "forest", stack=True),
     "riskml ridge + forest + boosting": _own_binary("ridge", "forest", "boosting"),
