@@ -95,7 +95,7 @@ class Study:
                 f"none of {self.patients} patients has the event: nothing can be planned from that; give the "
                 "--patients and --events you expect instead of a cohort"
             )
-        if self.events > self.patients or (self.kind == "binary" and self.events == self.patients):
+        if self.events >= self.patients:
             raise NotEstimableError(
                 f"{self.events} of {self.patients} patients have the event: nobody is left to tell them from"
             )

@@ -106,7 +106,7 @@ def load_recipe(source: str | Path, dictionary: Dictionary | None = None) -> Rec
         raise UsageError(f"{path.name} is not TOML: {error}") from None
     faults = list(faults_of(raw, dictionary))
     if faults:
-        raise DataError(f"the recipe {path.parent.name}/{path.name} was refused", faults)
+        raise DataError(f"the recipe {Path(path.parent.name, path.name)} was refused", faults)
     return _recipe(raw, path, dictionary)
 
 

@@ -44,3 +44,25 @@ def test_what_cannot_be_trained_is_said_and_planned_all_the_same(riskml):
 )
 def test_impossible_numbers_are_refused(riskml, words, code, part):
     refused(riskml("plan", "--model", "non_response", *words), code, part)
+
+
+@pytest.mark.parametrize("model", ["non_response", "efs", "relapse"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--patients", "100", "--events", "100"),
+        ("--patients", "1", "--events", "1"),
+        ("--patients", "2", "--events", "1", "--c-statistic", "0.9999"),
+        ("--patients", "1000000000", "--events", "1"),
+        ("--patients", "100", "--events", "99", "--c-statistic", "0.5000001"),
+        ("--patients", "100", "--events", "10", "--parameters", "1000000"),
+        ("--patients", "100", "--events", "10", "--threshold", "2"),
+        ("--patients", "100", "--events", "10", "--c-statistic", "nan"),
+    ],
+)
+def test_extreme_numbers_end_in_an_answer_or_in_words(riskml, model, words):
+    done = riskml("plan", "--model", model, *words)
+    assert done.returncode in {0, 2, 5}, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "nan" not in done.stdout
+    assert "inf" not in done.stdout.replace("information", "")

@@ -153,6 +153,7 @@ def test_external_validation_is_planned_at_the_risk_of_the_horizon():
     [
         (("binary", 40, 0, 3), "none of 40 patients has the event"),
         (("binary", 40, 40, 3), "nobody is left"),
+        (("survival", 40, 40, 3, 12.0, 12.0), "nobody is left"),
         (("survival", 40, 41, 3, 12.0, 12.0), "nobody is left"),
         (("survival", 40, 39, 3, 1.0, 12.0), "all but 1 % would have the event by 12 months"),
     ],

@@ -104,3 +104,10 @@ def test_a_refused_recipe_is_named_by_folder_and_exits_with_3(tmp_path):
         load_recipe(home)
     assert caught.value.exit_code == 3
     assert str(tmp_path) not in str(caught.value)
+
+
+def test_a_refused_file_is_named_as_it_was_given(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.toml").write_text('name = "x"\n', encoding="utf-8")
+    with pytest.raises(DataError, match=r"^the recipe bad\.toml was refused"):
+        load_recipe("bad.toml")
