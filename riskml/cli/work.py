@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIG_IGN, SIGINT, signal
@@ -75,21 +75,25 @@ def read_jobs(
     table = read_table(path, sheet=sheet, encoding=encoding)
     jobs = []
     for recipe in recipes:
-        maps = [ColumnMap.load(shipped, dictionary) for shipped in recipe.column_maps]
-        chosen = given or next((m for m in maps if m.matches(table.columns)), None)
+        chosen = given or matching_map(recipe.column_maps, table.columns)
         if chosen is not None and given is None:
             say(f"{recipe.name}: reading the file with the shipped column map ({chosen.source})")
         jobs.append(Job(recipe, cohort_from_table(table, chosen, dictionary)))
     return jobs
 
 
-def shipped_map(header: Collection[str]) -> ColumnMap | None:
-    """The map of a known file that ships with some recipe, where a file with this header has all that it maps."""
+def matching_map(paths: Iterable[Path], header: Collection[str]) -> ColumnMap | None:
+    """The first of these maps whose columns are all in a file with this header."""
     from riskml.cohort.column_map import ColumnMap
+
+    return next((found for found in map(ColumnMap.load, paths) if found.matches(header)), None)
+
+
+def shipped_map(header: Collection[str]) -> ColumnMap | None:
+    """The map of a known file that ships with some recipe, where it describes a file with this header."""
     from riskml.resources import folder
 
-    maps = (ColumnMap.load(path) for path in sorted(folder("models").glob("*/columns/*.toml")))
-    return next((found for found in maps if found.matches(header)), None)
+    return matching_map(sorted(folder("models").glob("*/columns/*.toml")), header)
 
 
 def run_jobs(

@@ -14,14 +14,14 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 from riskml.runtime.members import Linear, Member
 from riskml.runtime.time_responses import Baseline
 from riskml.training.learners.smooth_baseline import checked_grid, smooth_baseline
-from riskml.training.learners.survival_rows import CheckedRows, survival_arrays
+from riskml.training.learners.survival_rows import CheckedRows, SurvivalScore
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.intp]
 
 
-class ElasticNetCox(BaseEstimator):
+class ElasticNetCox(SurvivalScore, BaseEstimator):
     r"""Proportional hazards with an elastic-net penalty on the coefficients of standardised inputs.
 
     The coefficients maximise Breslow's partial likelihood over n minus
@@ -172,13 +172,6 @@ class ElasticNetCox(BaseEstimator):
         functions = np.empty(len(curves), dtype=object)
         functions[:] = [StepFunction(self.unique_times_, curve) for curve in curves]
         return functions
-
-    def score(self, X: ArrayLike, y: NDArray[np.void]) -> float:
-        """Harrell's C of `predict` on survival data as for `fit`."""
-        from riskml.training.metrics.survival import harrell_c  # noqa: PLC0415
-
-        time, event, entry = survival_arrays(y)
-        return float(harrell_c(time, event, self.predict(X), entry))
 
     def to_portable(self) -> Member:
         """The member of the portable model that predicts the same."""

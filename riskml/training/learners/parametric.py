@@ -44,12 +44,12 @@ from riskml.training.learners.prior_scale import (
     tau_grid,
 )
 from riskml.training.learners.smooth_baseline import checked_grid
-from riskml.training.learners.survival_rows import CheckedRows, survival_arrays
+from riskml.training.learners.survival_rows import CheckedRows, SurvivalScore
 
 DISTRIBUTIONS = ("weibull", "loglogistic")
 
 
-class Parametric(BaseEstimator):
+class Parametric(SurvivalScore, BaseEstimator):
     r"""Weibull or log-logistic regression with coefficients N(0, tau^2) of standardised inputs and tau integrated out.
 
     Parameters
@@ -193,13 +193,6 @@ class Parametric(BaseEstimator):
         prepared = response.prepare(np.asarray(times, dtype=np.float64).ravel().tolist())
         survival: FloatArray = response.table(log_time[:, None], prepared)
         return survival
-
-    def score(self, X: ArrayLike, y: NDArray[np.void]) -> float:
-        """Harrell's C of `predict` on survival data as for `fit`."""
-        from riskml.training.metrics.survival import harrell_c  # noqa: PLC0415
-
-        time, event, entry = survival_arrays(y)
-        return float(harrell_c(time, event, self.predict(X), entry))
 
     def to_portable(self) -> Member:
         """The fitted model as a member of weight 1 of the portable model.

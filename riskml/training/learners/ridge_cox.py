@@ -16,7 +16,7 @@ from riskml.runtime.time_responses import MAX_LOG, Baseline
 from riskml.training.learners.cox_likelihood import CoxDesign, FloatArray, efron, efron_baseline
 from riskml.training.learners.prior_scale import integrate, standardise, symmetric_root, tau_grid
 from riskml.training.learners.smooth_baseline import SmoothBaseline, average_baseline, checked_grid, smooth_baseline
-from riskml.training.learners.survival_rows import CheckedRows, survival_arrays
+from riskml.training.learners.survival_rows import CheckedRows, SurvivalScore, survival_arrays
 
 __all__ = ["RidgeCox", "cox_designs", "stratified_efron", "survival_arrays"]
 
@@ -24,7 +24,7 @@ Designs = list[CoxDesign | None]
 """One a stratum; None for a stratum without events, which says nothing about the coefficients."""
 
 
-class RidgeCox(BaseEstimator):
+class RidgeCox(SurvivalScore, BaseEstimator):
     r"""Proportional hazards with coefficients N(0, tau^2) of standardised inputs and tau integrated out.
 
     Ties as Efron has them, delayed entry, and the conventions of scikit-survival: ``y`` is a structured array,
@@ -229,13 +229,6 @@ class RidgeCox(BaseEstimator):
             of shape (n_samples, n_unique_times).
         """
         return self._curves(X, lambda hazard: np.exp(-hazard), return_array)
-
-    def score(self, X: ArrayLike, y: NDArray[np.void]) -> float:
-        """Harrell's C of `predict` on survival data as for `fit`."""
-        from riskml.training.metrics.survival import harrell_c  # noqa: PLC0415
-
-        time, event, entry = survival_arrays(y)
-        return float(harrell_c(time, event, self.predict(X), entry))
 
     def to_portable(self) -> Member:
         """The fitted model as a member of weight 1 of the portable model.

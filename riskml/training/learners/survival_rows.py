@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, column_or_1d
 
 from riskml.training.learners.cox_likelihood import BoolArray, FloatArray, IntArray
+
+
+class SurvivalScore:
+    """What scikit-learn's tools ask of a survival estimator whose ``predict`` grows with the risk."""
+
+    if TYPE_CHECKING:
+
+        def predict(self, X: ArrayLike) -> FloatArray: ...  # noqa: D102
+
+    def score(self, X: ArrayLike, y: NDArray[np.void]) -> float:
+        """Harrell's C of `predict` on survival data as for `fit`."""
+        from riskml.training.metrics.survival import harrell_c  # noqa: PLC0415 - metrics need not load to fit
+
+        time, event, entry = survival_arrays(y)
+        return float(harrell_c(time, event, self.predict(X), entry))
 
 
 @dataclass(frozen=True, slots=True)

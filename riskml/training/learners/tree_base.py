@@ -17,7 +17,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from riskml.runtime.members import Member, Trees
 from riskml.runtime.time_responses import Baseline
 from riskml.training.learners.cox_likelihood import BoolArray, CoxDesign, FloatArray, efron_baseline
-from riskml.training.learners.survival_rows import CheckedRows, survival_arrays
+from riskml.training.learners.survival_rows import CheckedRows, SurvivalScore
 from riskml.training.learners.tree_export import SingleArray, singles
 
 if TYPE_CHECKING:  # a protocol, which the runtime does not build
@@ -97,7 +97,7 @@ class TreeClassifier(ClassifierMixin, PortableTrees):
         return tags
 
 
-class TreeSurvival(PortableTrees):
+class TreeSurvival(SurvivalScore, PortableTrees):
     """Base of the survival tree learners: S(t) on a grid of months, by which all that is kept is known."""
 
     unique_times_: FloatArray
@@ -155,13 +155,6 @@ class TreeSurvival(PortableTrees):
         functions = np.empty(len(curves), dtype=object)
         functions[:] = [StepFunction(self.unique_times_, curve) for curve in curves]
         return functions
-
-    def score(self, X: ArrayLike, y: NDArray[np.void]) -> float:
-        """Harrell's C of `predict` on survival data as for `fit`."""
-        from riskml.training.metrics.survival import harrell_c  # noqa: PLC0415
-
-        time, event, entry = survival_arrays(y)
-        return float(harrell_c(time, event, self.predict(X), entry))
 
     def _rows(self, X: ArrayLike, y: NDArray[np.void], sample_weight: ArrayLike | None) -> SurvivalRows:
         """Check what `fit` is given."""
