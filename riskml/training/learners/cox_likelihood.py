@@ -20,8 +20,9 @@ Therneau TM, Grambsch PM. Modeling survival data. Springer 2000, chapter 3 (case
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,16 @@ from scipy.sparse import csr_array
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 BoolArray = NDArray[np.bool_]
+
+
+class RiskSums(Protocol):
+    """Sums over risk sets: of numbers of rows at each event time, and of numbers of event times for each row."""
+
+    def sums(self, values: FloatArray) -> FloatArray:
+        """Sum of ``values``, one a row, over the risk set of each event time."""
+
+    def met(self, hazard: FloatArray) -> FloatArray:
+        """Sum of ``hazard``, one an event time, over the times each row was at risk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +103,7 @@ class CoxDesign:
         Weighted mean of the inputs.
     event_times : float array of shape (n_event_times,)
         Distinct times with an event, increasing.
-    risk_sets : RiskSets
+    risk_sets : RiskSums
         Who is at risk at each event time.
     deaths : int array of shape (n_events,)
         Rows with an event.
@@ -110,7 +121,7 @@ class CoxDesign:
     weight: FloatArray
     centre: FloatArray
     event_times: FloatArray
-    risk_sets: RiskSets
+    risk_sets: RiskSums
     deaths: IntArray
     first: IntArray
     tie: IntArray
@@ -125,6 +136,7 @@ class CoxDesign:
         event: BoolArray,
         entry: FloatArray | None = None,
         sample_weight: FloatArray | None = None,
+        risk_sets: Callable[[IntArray, IntArray, int], RiskSums] = RiskSets.build,
     ) -> Self:
         """Sort the data and find ties and risk sets.
 
@@ -141,6 +153,8 @@ class CoxDesign:
         sample_weight : float array of shape (n_samples,), optional
             Positive case weights, 1 if None. As in R's coxph, a weight of 2 is not the row twice: the copies would be
             tied with each other, and Efron treats ties as real.
+        risk_sets : callable
+            Makes the risk sets from the runs of event times of the rows by increasing time, as `RiskSets.build` does.
 
         Returns
         -------
@@ -166,7 +180,7 @@ class CoxDesign:
             weight=weight,
             centre=centre,
             event_times=event_times,
-            risk_sets=RiskSets.build(
+            risk_sets=risk_sets(
                 np.zeros(len(time), dtype=np.intp)
                 if entry is None
                 else event_times.searchsorted(entry[order], "right"),

@@ -182,7 +182,8 @@ def scaled_brier(event: BoolArray, risk: FloatArray, reference: FloatArray | flo
     ----------
     Kattan MW, Gerds TA. The index of prediction accuracy. Diagn Progn Res 2018;2:7.
     """
-    comparator = brier(event, np.broadcast_to(np.asarray(reference, dtype=float), np.shape(event)))
+    reference = np.asarray(reference, dtype=float)
+    comparator = brier(event, reference if reference.ndim else np.full(np.shape(event), reference))
     return 1 - brier(event, risk) / comparator if comparator > 0 else float("nan")
 
 
@@ -231,7 +232,7 @@ def calibration_line(event: BoolArray, risk: FloatArray) -> CalibrationLine:
     centre, scale = linear.mean(), linear.std()
     design = np.column_stack([np.ones(event.size), (linear - centre) / scale])
     start = np.array([logit(event.mean()), 0.0])
-    intercept, slope = maximise(_logistic(design, event, np.zeros(event.size)), start)
+    intercept, slope = maximise(logistic(design, event, np.zeros(event.size)), start)
     return CalibrationLine(float(intercept - slope * centre / scale), float(slope / scale))
 
 
@@ -258,7 +259,7 @@ def calibration_in_the_large(event: BoolArray, risk: FloatArray) -> float:
     if event.all() or not event.any():
         return float("nan")
     start = np.array([logit(event.mean()) - np.median(linear)])
-    return float(maximise(_logistic(np.ones((event.size, 1)), event, linear), start)[0])
+    return float(maximise(logistic(np.ones((event.size, 1)), event, linear), start)[0])
 
 
 def observed_expected(event: BoolArray, risk: FloatArray) -> float:
@@ -298,7 +299,7 @@ def maximise(objective: Objective, start: FloatArray) -> FloatArray:
     return np.full_like(start, np.nan)
 
 
-def _logistic(design: FloatArray, event: BoolArray, offset: FloatArray) -> Objective:
+def logistic(design: FloatArray, event: BoolArray, offset: FloatArray) -> Objective:
     """Log-likelihood of a logistic model with derivatives."""
 
     def objective(coefficients: FloatArray) -> tuple[float, FloatArray, FloatArray]:
@@ -331,9 +332,17 @@ def _ties(values: FloatArray) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return order, np.append(np.flatnonzero(ordered[1:] != ordered[:-1]) + 1, values.size)
 
 
+def flags(event: BoolArray) -> BoolArray:
+    """``event`` as bools, or a ValueError where a number is neither 0 nor 1: a missing outcome is not an event."""
+    event = np.asarray(event)
+    if event.dtype != bool and not ((event == 0) | (event == 1)).all():
+        raise ValueError("event must be True or False (1 or 0) for every patient")
+    return event.astype(bool, copy=False)
+
+
 def _aligned(event: BoolArray, risk: FloatArray) -> tuple[BoolArray, FloatArray]:
     """Both as arrays; a slip in shape or a missing prediction is refused rather than averaged over."""
-    event, risk = np.asarray(event, dtype=bool), np.asarray(risk, dtype=float)
+    event, risk = flags(event), np.asarray(risk, dtype=float)
     if event.ndim != 1 or event.shape != risk.shape:
         raise ValueError(f"event and risk must be vectors of one length, got shapes {event.shape} and {risk.shape}")
     if not np.isfinite(risk).all():

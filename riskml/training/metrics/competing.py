@@ -9,10 +9,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from riskml.training.learners.cox_likelihood import efron
 from riskml.training.metrics import survival, time_dependent
-from riskml.training.metrics.binary import FloatArray
+from riskml.training.metrics.binary import FloatArray, maximise
 from riskml.training.metrics.intervals import Interval
 from riskml.training.metrics.pairs import dominance
+from riskml.training.metrics.subdistribution import subdistribution_design
 
 IntArray = NDArray[np.intp]
 NAN = float("nan")
@@ -48,68 +50,69 @@ def aalen_johansen(
     Aalen OO, Johansen S. An empirical transition matrix for nonhomogeneous Markov chains based on censored
     observations. Scand J Stat 1978;5:141-150.
     """
-    cause = np.asarray(cause)
-    curve = survival.kaplan_meier(time, cause > 0, entry, weights)
-    if not curve.times.size or (horizon > curve.times[-1] and curve.survival[-1] > 0):
+    curve, steps = _steps(time, cause, entry, weights)
+    if np.isnan(curve.at(horizon)):
         return NAN
-    weights = np.ones(len(time)) if weights is None else weights
-    of_cause = np.bincount(
-        np.searchsorted(curve.times, np.asarray(time)[cause == 1]), weights[cause == 1], minlength=curve.times.size
-    )[: curve.times.size]
-    before = np.concatenate([[1.0], curve.survival[:-1]])
-    steps = np.divide(before * of_cause, curve.at_risk, out=np.zeros_like(before), where=curve.at_risk > 0)
     return float(steps[curve.times <= horizon].sum())
 
 
-def pseudo_values(time: FloatArray, cause: IntArray, horizon: float) -> FloatArray:
-    """Jackknife pseudo-observations of the cumulative incidence at a horizon, shape (n_patients,); O(n log n).
+def _steps(
+    time: FloatArray, cause: IntArray, entry: FloatArray | None, weights: FloatArray | None = None
+) -> tuple[survival.KaplanMeier, FloatArray]:
+    """The curve of survival free of any event, and the steps of the incidence of cause 1 at its times."""
+    cause = survival.causes(cause)
+    curve = survival.kaplan_meier(time, cause > 0, entry, weights)
+    chosen, size = cause == 1, curve.times.size
+    mass = None if weights is None else weights[chosen]
+    # A row of weight 0 may lie beyond the last time: it goes to a place that is cut off.
+    of_cause = np.bincount(np.searchsorted(curve.times, np.asarray(time)[chosen]), mass, minlength=size)[:size]
+    before = np.append(1.0, curve.survival[:-1])[:size]
+    return curve, np.divide(before * of_cause, curve.at_risk, out=np.zeros(size), where=curve.at_risk > 0)
 
-    Their mean is the Aalen-Johansen estimate but for terms of order 1 / n; each stands for one patient's own 0 or 1,
-    censored or not. Where leaving a patient out ends the follow-up before the horizon, the estimate of the others keeps
-    its last value.
+
+def pseudo_values(time: FloatArray, cause: IntArray, horizon: float, entry: FloatArray | None = None) -> FloatArray:
+    r"""Pseudo-observations of the cumulative incidence at a horizon, shape (n_patients,); O(n log n).
+
+    The estimate F plus n times its derivative by the patient's case weight (infinitesimal jackknife): their mean is F,
+    each stands for one patient's own 0 or 1, censored or not, and without censoring is that. Late entry makes them
+    right for the error of F, and wrong as outcomes of a regression if the chance to be seen depends on its predictors.
 
     Returns
     -------
     float array of shape (n_patients,)
         All nan where the horizon is beyond the follow-up.
 
+    Raises
+    ------
+    ValueError
+        If shapes differ, a number is not finite or an entry is not before its exit.
+
     References
     ----------
     Andersen PK, Klein JP, Rosthoj S. Generalised linear models for correlated pseudo-observations. Biometrika
     2003;90:15-27.
+    Parner ET, Andersen PK, Overgaard M. Regression models for censored time-to-event data using infinitesimal
+    jack-knife pseudo-observations, with applications to left-truncation. Lifetime Data Anal 2023;29:654-671.
     """
-    time, cause = np.asarray(time, dtype=float), np.asarray(cause).astype(int)
-    n, whole = time.size, aalen_johansen(time, cause, horizon)
-    if not n or np.isnan(whole):
-        return np.full(n, NAN)
-    times, own = np.unique(time, return_inverse=True)
-    n_times = int(np.searchsorted(times, horizon, side="right"))
-    counted = [np.bincount(own[chosen], minlength=times.size) for chosen in (cause >= 0, cause > 0, cause == 1)]
-    at_risk = np.cumsum(counted[0][::-1])[::-1][:n_times]
-    ended, of_cause = counted[1][:n_times], counted[2][:n_times]
-    curve, incidence = _incidence(ended, of_cause, at_risk)
-    # Up to the exit of the patient left out one fewer is at risk, at it perhaps one event fewer, and after it all is as
-    # it was: the increments then only scale with what has survived so far.
-    others, others_incidence = _incidence(ended, of_cause, np.maximum(at_risk - 1, 1))
-    k = np.minimum(own, n_times)
-    inside = k < n_times
-    k = k[inside]
-    left = np.maximum(at_risk[k] - 1, 1)  # with nobody left there is no event left either
-    here = others[k] * (of_cause[k] - (cause[inside] == 1)) / left
-    survivors = others[k] * (1 - (ended[k] - (cause[inside] > 0)) / left)
-    after = np.divide(whole - incidence[k + 1], curve[k + 1], out=np.zeros(k.size), where=curve[k + 1] > 0)
-    without = np.full(n, others_incidence[-1])
-    without[inside] = others_incidence[k] + here + survivors * after
-    return n * whole - (n - 1) * without
+    cause, (curve, share) = survival.causes(cause), _steps(time, cause, entry)
+    if np.isnan(curve.at(horizon)):
+        return np.full(cause.size, NAN)
+    own, within = np.searchsorted(curve.times, time), curve.times <= horizon
+    at_risk, before, whole = curve.at_risk, np.append(1.0, curve.survival[:-1]), float(share[within].sum())
+    rate = np.bincount(own[cause > 0], minlength=within.size) / at_risk
+    # An event of any cause takes from survival, and so from the incidence still to come in the others.
+    still = np.where(within, whole - np.cumsum(share), 0.0)
+    lost = np.divide(still, 1 - rate, out=np.zeros_like(still), where=(rate < 1) & within)
+    per_event, per_risk = np.where(within, before, 0.0) / at_risk, np.where(within, share, 0.0) - rate * lost
+    to_time = np.append(0.0, np.cumsum(per_risk / at_risk))
+    since = 0.0 if entry is None else to_time[np.searchsorted(curve.times, entry, side="right")]
+    influence = (cause == 1) * per_event[own] - (cause > 0) * (lost / at_risk)[own] - (to_time[own + 1] - since)
+    return np.asarray(whole + cause.size * influence)
 
 
-def _incidence(ended: IntArray, of_cause: IntArray, at_risk: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Survival and cumulative incidence before the first time and after each, shape (n_times + 1,)."""
-    survival = np.append(1.0, np.cumprod(np.maximum(1 - ended / at_risk, 0)))
-    return survival, np.append(0.0, np.cumsum(survival[:-1] * of_cause / at_risk))
-
-
-def incidence_interval(time: FloatArray, cause: IntArray, horizon: float, level: float = 0.95) -> Interval:
+def incidence_interval(
+    time: FloatArray, cause: IntArray, horizon: float, level: float = 0.95, entry: FloatArray | None = None
+) -> Interval:
     """The Aalen-Johansen estimate with an interval from the pseudo-observations' standard error, within [0, 1].
 
     Both ends are nan for a single patient and where the horizon is beyond the follow-up.
@@ -120,8 +123,8 @@ def incidence_interval(time: FloatArray, cause: IntArray, horizon: float, level:
     """
     from scipy.special import ndtri  # noqa: PLC0415
 
-    values = pseudo_values(time, cause, horizon)
-    point, error = aalen_johansen(time, cause, horizon), NAN
+    values = pseudo_values(time, cause, horizon, entry)
+    point, error = aalen_johansen(time, cause, horizon, entry), NAN
     if len(values) > 1:
         error = float(values.std(ddof=1) / np.sqrt(len(values)))
     reach = float(ndtri((1 + level) / 2)) * error
@@ -146,12 +149,9 @@ def ipcw_brier(
     Schoop R, Beyersmann J, Schumacher M, Binder H. Quantifying the predictive accuracy of time-to-event models in the
     presence of competing risks. Biom J 2011;53:88-112.
     """
-    cause = np.asarray(cause)
-    weights = survival.censoring_weights(time, cause > 0, horizon, entry)
-    if weights is None:
-        return NAN
-    happened = (cause == 1) & (np.asarray(time) <= horizon)
-    return float(np.mean(weights * (happened - np.asarray(incidence_at)) ** 2))
+    cause = survival.causes(cause)
+    risk = survival.shares("incidence_at", incidence_at, cause.size)
+    return survival.weighted_brier(survival.weigh(time, cause > 0, entry), cause == 1, risk, horizon)
 
 
 def ipa(
@@ -163,7 +163,12 @@ def ipa(
     entry: FloatArray | None = None,
 ) -> float:
     """1 - Brier(model) / Brier(reference incidence); see :func:`riskml.training.metrics.survival.ipa`."""
-    model, other = (ipcw_brier(time, cause, guess, horizon, entry) for guess in (incidence_at, reference))
+    cause = survival.causes(cause)
+    weighting = survival.weigh(time, cause > 0, entry)
+    model, other = (
+        survival.weighted_brier(weighting, cause == 1, survival.shares(name, guess, cause.size), horizon)
+        for name, guess in (("incidence_at", incidence_at), ("reference", reference))
+    )
     return 1 - model / other if other > 0 else NAN
 
 
@@ -182,7 +187,7 @@ def integrated_brier(
     ----------
     Schoop R, Beyersmann J, Schumacher M, Binder H. Biom J 2011;53:88-112.
     """
-    cause = np.asarray(cause)
+    cause = survival.causes(cause)
     weighting = survival.weigh(time, cause > 0, entry)
     return time_dependent.integrated_error(weighting, cause == 1, np.asarray(incidence, dtype=float), times)
 
@@ -200,7 +205,7 @@ def auc_at(
     Blanche P, Dartigues JF, Jacqmin-Gadda H. Estimating and comparing time-dependent areas under receiver operating
     characteristic curves for censored event times with competing risks. Stat Med 2013;32:5381-5397.
     """
-    cause = np.asarray(cause)
+    cause = survival.causes(cause)
     weighting = survival.weigh(time, cause > 0, entry)
     return time_dependent.weighted_auc((cause == 1) & (weighting.time <= horizon), risk, weighting.at(horizon))
 
@@ -223,7 +228,7 @@ def uno_c(
     Wolbers M, Blanche P, Koller MT, Witteman JC, Gerds TA. Concordance for prognostic models with competing risks.
     Biostatistics 2014;15:526-539.
     """
-    cause = np.asarray(cause)
+    cause = survival.causes(cause)
     weighting, event = survival.weigh(time, cause > 0, entry), cause == 1
     concordant, comparable = time_dependent.weighted_pairs(weighting, event, risk, horizon)
     before = np.inf if horizon is None else horizon
@@ -236,29 +241,49 @@ def uno_c(
     return concordant / comparable if comparable > 0 else NAN
 
 
-def c_index(time: FloatArray, cause: IntArray, risk: FloatArray) -> float:
+def c_index(time: FloatArray, cause: IntArray, risk: FloatArray, entry: FloatArray | None = None) -> float:
     """Concordance for the event of interest: who had a competing event never has it, and so outlasts everybody.
+
+    With late entries a patient is set against those under observation at the event and those whose competing event was
+    seen before it. `uno_c` puts right what censoring and truncation do to the mixture of pairs.
 
     References
     ----------
     Wolbers M, Blanche P, Koller MT, Witteman JC, Gerds TA. Concordance for prognostic models with competing risks.
     Biostatistics 2014;15:526-539.
     """
-    return survival.harrell_c(*without_competing(time, cause), risk)
+    cause = survival.causes(cause)
+    survival.checked(time, cause > 0, entry)
+    return survival.harrell_c(*without_competing(time, cause), risk, entry)
 
 
-def calibration_slope(time: FloatArray, cause: IntArray, link: FloatArray) -> float:
-    """Slope of the log subdistribution hazard on ``link`` = log(-log(1 - F)); 1 if calibrated.
+def calibration_slope(time: FloatArray, cause: IntArray, link: FloatArray, entry: FloatArray | None = None) -> float:
+    """Slope of the log subdistribution hazard on ``link`` = log(-log(1 - F)) by Fine and Gray's model; 1 if calibrated.
 
-    Patients with a competing event stay at risk to the end of follow-up: Fine and Gray's risk set where censoring is
-    administrative.
+    Returns
+    -------
+    float
+        nan where no finite maximum exists, as for :func:`riskml.training.metrics.survival.calibration_slope`.
 
     References
     ----------
     Fine JP, Gray RJ. A proportional hazards model for the subdistribution of a competing risk. J Am Stat Assoc
     1999;94:496-509.
+    Geskus RB. Cause-specific cumulative incidence estimation and the Fine and Gray model under both left truncation and
+    right censoring. Biometrics 2011;67:39-49 (late entries).
+    van Geloven N, et al. Validation of prediction models in the presence of competing risks: a guide through modern
+    methods. BMJ 2022;377:e069249.
     """
-    return survival.calibration_slope(*without_competing(time, cause), link)
+    cause = survival.causes(cause)
+    weighting, link = survival.weigh(time, cause > 0, entry), survival.column("link", link, cause.size)
+    if not survival.has_slope(*without_competing(time, cause), link, entry):
+        return NAN
+    order = np.argsort(weighting.time, kind="stable")
+    scale = link.std()
+    design = subdistribution_design((link[order] / scale)[:, None], weighting, cause, order)
+    return (
+        NAN if design is None else float(maximise(lambda at: efron(at, design), np.array([min(scale, 1.0)]))[0] / scale)
+    )
 
 
 def observed_expected_at(
@@ -273,14 +298,21 @@ def observed_expected_at(
     van Geloven N, et al. Validation of prediction models in the presence of competing risks: a guide through modern
     methods. BMJ 2022;377:e069249.
     """
-    observed, expected = aalen_johansen(time, cause, horizon, entry), float(np.mean(incidence_at))
-    if entry is not None:
-        weights = survival.censoring_weights(time, np.asarray(cause) > 0, horizon, entry)
-        expected = NAN if weights is None else float(np.mean(weights * incidence_at))
+    cause = survival.causes(cause)
+    observed, predicted = (
+        aalen_johansen(time, cause, horizon, entry),
+        survival.shares("incidence_at", incidence_at, cause.size),
+    )
+    if np.isnan(observed):
+        return NAN
+    weights = None if entry is None else survival.censoring_weights(time, cause > 0, horizon, entry)
+    if entry is not None and weights is None:
+        return NAN
+    expected = float(np.mean(predicted if weights is None else weights * predicted))
     return observed / expected if expected > 0 else NAN
 
 
 def without_competing(time: FloatArray, cause: IntArray) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Times and events of the cause of interest, with competing events moved beyond everybody's follow-up."""
-    time, cause = np.asarray(time, dtype=float), np.asarray(cause)
+    time, cause = np.asarray(time, dtype=float), survival.causes(cause)
     return np.where(cause > 1, time.max(initial=0.0) + 1.0, time), cause == 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import chdtrc
 
-from riskml.training.metrics.binary import BoolArray, FloatArray
+from riskml.training.metrics.binary import BoolArray, FloatArray, flags
 
 LEAST_EXPECTED = 5  # fewer patients expected in a bin, and the chi-squared distribution is no guide (Cochran 1954)
 
@@ -70,7 +70,7 @@ def d_calibration(
     """
     if n_bins < 2:
         raise ValueError(f"n_bins must be at least 2, got {n_bins!r}")
-    event = np.asarray(event, dtype=bool)
+    event = flags(event)
     level = _conditional(event, survival_at_exit, survival_at_entry)
     n, edges = event.size, np.arange(n_bins) / n_bins
     own = np.minimum((level[event] * n_bins).astype(int), n_bins - 1)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from riskml.training.metrics import survival
-from riskml.training.metrics.binary import BoolArray, FloatArray
+from riskml.training.metrics.binary import BoolArray, FloatArray, flags
 from riskml.training.metrics.competing import IntArray, aalen_johansen
 
 NAN = float("nan")
@@ -115,7 +115,7 @@ def decision_curve(
     >>> decision_curve(np.array([True, False]), np.array([0.9, 0.1]), [0.5]).net_benefit
     array([0.5])
     """
-    event = np.asarray(event, dtype=bool)
+    event = flags(event)
     risk, thresholds = survival.risk_column(risk, event.size), _checked_thresholds(thresholds)
     if prevalence is not None and not 0 <= prevalence <= 1:
         raise ValueError(f"prevalence must lie in [0, 1], got {prevalence!r}")
@@ -169,7 +169,7 @@ def decision_curve_at(
     ----------
     Vickers AJ, Cronin AM, Elkin EB, Gonen M. BMC Med Inform Decis Mak 2008;8:53.
     """
-    time, kind = np.asarray(time, dtype=float), np.asarray(cause).astype(np.intp)
+    time, kind = np.asarray(time, dtype=float), survival.causes(cause)
     risk, thresholds = survival.risk_column(risk, time.size), _checked_thresholds(thresholds)
     if entry is not None:
         return _weighted_curve(time, kind, risk, horizon, thresholds, np.asarray(entry, dtype=float), harm)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from riskml.training.metrics.binary import BoolArray, FloatArray
+from riskml.training.metrics.binary import BoolArray, FloatArray, flags
 from riskml.training.metrics.competing import pseudo_values
-from riskml.training.metrics.survival import censoring_weights, risk_column
+from riskml.training.metrics.survival import causes, censoring_weights, risk_column
 
 FRACTION = 2 / 3  # R's default: the share of patients that is the neighbourhood of a risk
 STEP = 0.01  # of the range of risks; between fits this far apart the curve is a line
@@ -116,7 +116,7 @@ def smooth_calibration(event: BoolArray, risk: FloatArray, fraction: float = FRA
     using loess smoothers. Stat Med 2014;33:517-535.
     """
     _check_fraction(fraction)
-    event, risk = np.asarray(event, dtype=bool), risk_column(risk, np.size(event))
+    event, risk = flags(event), risk_column(risk, np.size(event))
     return _smoothed(risk, event.astype(float), fraction)
 
 
@@ -163,7 +163,7 @@ def smooth_calibration_at(
     Pate A, et al. Calibration plots for multistate risk predictions models. Stat Med 2024;43:2830-2852 (weights).
     """
     _check_fraction(fraction)
-    time, kind = np.asarray(time, dtype=float), np.asarray(cause).astype(np.intp)
+    time, kind = np.asarray(time, dtype=float), causes(cause)
     risk = risk_column(risk, time.size)
     if entry is None:
         return _smoothed(risk, pseudo_values(time, kind, horizon), fraction)
@@ -223,10 +223,11 @@ def lowess(
 def _knots(risk: FloatArray) -> FloatArray:
     """Risks at most `STEP` of their range apart where patients are that dense, first and last among them."""
     levels = np.unique(risk)
-    reach, chosen = STEP * (levels[-1] - levels[0]), [0]
-    while chosen[-1] < levels.size - 1:
-        last = chosen[-1]
-        chosen.append(max(last + 1, int(np.searchsorted(levels, levels[last] + reach, side="right")) - 1))
+    reach, position, chosen = STEP * (levels[-1] - levels[0]), 0, [0]
+    farthest = (np.searchsorted(levels, levels + reach, side="right") - 1).tolist()
+    while position < levels.size - 1:
+        position = max(position + 1, farthest[position])
+        chosen.append(position)
     return np.asarray(levels[chosen])
 
 

@@ -14,12 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from riskml.training.metrics.binary import NO_SPREAD, BoolArray, FloatArray, Objective, maximise
+from riskml.training.learners.cox_likelihood import efron
+from riskml.training.metrics.binary import NO_SPREAD, BoolArray, FloatArray, flags, maximise
 from riskml.training.metrics.intervals import Interval
 from riskml.training.metrics.pairs import Dominance, dominance
+from riskml.training.metrics.risk_sets import cox_design
 
 IntArray = NDArray[np.int64]
 NAN = float("nan")
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +48,10 @@ class KaplanMeier:
     def at(self, t: FloatArray) -> FloatArray: ...
     def at(self, t: float | FloatArray) -> float | FloatArray:
         """S(t): right-continuous, 1 before the first time, nan beyond the follow-up unless S has reached 0."""
-        values = self._step(self.survival, 1.0, np.asarray(t, dtype=float))
+        t = np.asarray(t, dtype=float)
+        if np.isnan(t).any():
+            raise ValueError("a horizon must be a number, got nan")
+        values = self._step(self.survival, 1.0, t)
         return float(values) if values.ndim == 0 else values
 
     def interval(self, t: float, level: float = 0.95) -> Interval:
@@ -102,7 +108,7 @@ def kaplan_meier(
     >>> kaplan_meier(np.array([10.0, 15.0, 20.0, 30.0]), np.array([True, False, True, False])).at(20.0)
     0.375
     """
-    time, event, entry = _checked(time, event, entry)
+    time, event, entry = checked(time, event, entry)
     weights = np.ones(time.size) if weights is None else np.asarray(weights, dtype=float)
     if weights.shape != time.shape or not (np.isfinite(weights) & (weights >= 0)).all():
         raise ValueError("weights must be finite, 0 or more, and one for each patient")
@@ -136,7 +142,7 @@ def harrell_c(time: FloatArray, event: BoolArray, risk: FloatArray, entry: Float
     ----------
     Harrell FE, Califf RM, Pryor DB, Lee KL, Rosati RA. Evaluating the yield of medical tests. JAMA 1982;247:2543-2546.
     """
-    time, event, entry = _checked(time, event, entry)
+    time, event, entry = checked(time, event, entry)
     found = risk_set_pairs(time, event, column("risk", risk, time.size), entry, tied_events=False)
     lower, higher, pairs = (int(counts.sum()) for counts in (found.lower, found.higher, found.total))
     return (lower + (pairs - lower - higher) / 2) / pairs if pairs else NAN
@@ -173,11 +179,9 @@ def ipcw_brier(
     survival data. Stat Med 1999;18:2529-2545.
     """
     weighting = weigh(time, event, entry)
-    survival_at = column("survival_at", survival_at, weighting.time.size)
-    weights = weighting.at(horizon)
-    if weights is None:
-        return NAN
-    return float(np.mean(weights * (weighting.event_free(horizon) - survival_at) ** 2))
+    return weighted_brier(
+        weighting, weighting.event, 1 - shares("survival_at", survival_at, weighting.time.size), horizon
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -235,11 +239,20 @@ class Weighting:
 
 def weigh(time: FloatArray, event: BoolArray, entry: FloatArray | None = None) -> Weighting:
     """The `Weighting` of a cohort; ``event`` is any event that ends the time at risk."""
-    time, event, entry = _checked(time, event, entry)
+    time, event, entry = checked(time, event, entry)
     curve = kaplan_meier(time, event, entry)
     own = np.searchsorted(curve.times, time)
     before = np.append(1.0, curve.survival)[own]
     return Weighting(time, event, entry, curve, np.asarray(time.size * before / curve.at_risk[own], dtype=float))
+
+
+def weighted_brier(weighting: Weighting, event: BoolArray, incidence_at: FloatArray, horizon: float) -> float:
+    """Brier score of the risk of ``event``, the events that count among those of the weighting; nan without weights."""
+    weights = weighting.at(horizon)
+    if weights is None:
+        return NAN
+    happened = event & (weighting.time <= horizon)
+    return float(np.mean(weights * (happened - incidence_at) ** 2))
 
 
 def censoring_weights(
@@ -276,12 +289,14 @@ def ipa(
     ----------
     Kattan MW, Gerds TA. The index of prediction accuracy. Diagn Progn Res 2018;2:7.
     """
-    model = ipcw_brier(time, event, survival_at, horizon, entry)
-    if np.isnan(model):
-        return NAN
-    if reference is None:
-        reference = kaplan_meier(time, event, entry).at(horizon)
-    comparator = ipcw_brier(time, event, reference, horizon, entry)
+    weighting = weigh(time, event, entry)
+    size, null = weighting.time.size, weighting.curve.at(horizon)
+    if np.isnan(null):
+        null = 0.0  # nobody can be judged at the horizon, by whatever comparator
+    model, comparator = (
+        weighted_brier(weighting, weighting.event, 1 - shares(name, values, size), horizon)
+        for name, values in (("survival_at", survival_at), ("reference", null if reference is None else reference))
+    )
     return 1 - model / comparator if comparator > 0 else NAN
 
 
@@ -309,16 +324,25 @@ def calibration_slope(
     Stat Med 2000;19:3401-3415.
     Efron B. The efficiency of Cox's likelihood function for censored data. JASA 1977;72:557-565.
     """
-    time, event, entry = _checked(time, event, entry)
+    time, event, entry = checked(time, event, entry)
     log_risk = column("log_risk", log_risk, time.size)
-    if not time.size or np.ptp(log_risk) < NO_SPREAD:
-        return NAN
-    found = risk_set_pairs(time, event, log_risk, entry, tied_events=True)
-    if not (found.lower.any() and found.higher.any()):
+    if not has_slope(time, event, log_risk, entry):
         return NAN
     scale = log_risk.std()
-    objective = _efron(time, event, (log_risk - log_risk.mean()) / scale, entry)
-    return float(maximise(objective, np.zeros(1))[0] / scale)
+    design = cox_design((log_risk / scale)[:, None], time, event, entry)
+    return float(maximise(lambda at: efron(at, design), np.array([min(scale, 1.0)]))[0] / scale)
+
+
+def has_slope(time: FloatArray, event: BoolArray, log_risk: FloatArray, entry: FloatArray | None = None) -> bool:
+    """Whether the partial likelihood of one covariate has a finite maximum; arguments as for `calibration_slope`.
+
+    It has if some event had a patient of lower, and some event one of higher ``log_risk`` at risk with it.
+    """
+    time, event, entry = checked(time, event, entry)
+    if not time.size or np.ptp(log_risk) < NO_SPREAD:
+        return False
+    found = risk_set_pairs(time, event, log_risk, entry, tied_events=True)
+    return bool(found.lower.any() and found.higher.any())
 
 
 def observed_expected_at(
@@ -352,9 +376,9 @@ def observed_expected_at(
     Ann Intern Med 2023;176:105-114.
     """
     observed = 1 - kaplan_meier(time, event, entry).at(horizon)
+    predicted = 1 - shares("survival_at", survival_at, np.size(time))
     if np.isnan(observed):
         return NAN
-    predicted = 1 - column("survival_at", survival_at, len(time))
     if entry is None:
         expected = float(np.mean(predicted))
     else:
@@ -386,27 +410,6 @@ def _totals(code: IntArray, values: FloatArray, size: int) -> FloatArray:
     return np.asarray(np.bincount(code, values, minlength=size), dtype=float)
 
 
-def _efron(time: FloatArray, event: BoolArray, x: FloatArray, entry: FloatArray | None) -> Objective:
-    """Log partial likelihood of one covariate with derivatives."""
-    times, code = np.unique(time, return_inverse=True)
-    own = np.sort(code[event])  # the time of each event; the k-th of d tied ones counts the d with weight 1 - k / d
-    tied = np.bincount(own, minlength=times.size)
-    discount = (np.arange(own.size) - np.searchsorted(own, own)) / tied[own]
-
-    def objective(beta: FloatArray) -> tuple[float, FloatArray, FloatArray]:
-        exponent = beta[0] * x
-        hazard = np.exp(exponent - exponent.max())
-        sums = []
-        for moment in (hazard, hazard * x, hazard * x * x):
-            of_events = _totals(code[event], moment[event], times.size)
-            sums.append(_at_risk(times, code, entry, moment)[own] - discount * of_events[own])
-        mean = sums[1] / sums[0]
-        value = np.sum(exponent[event] - exponent.max()) - np.sum(np.log(sums[0]))
-        return float(value), np.array([x[event].sum() - mean.sum()]), np.array([[np.sum(sums[2] / sums[0] - mean**2)]])
-
-    return objective
-
-
 def risk_set_pairs(
     time: FloatArray, event: BoolArray, risk: FloatArray, entry: FloatArray | None, *, tied_events: bool
 ) -> Dominance:
@@ -427,11 +430,11 @@ def risk_set_pairs(
     return Dominance(found.lower - absent.lower, found.higher - absent.higher, found.total - absent.total)
 
 
-def _checked(
+def checked(
     time: FloatArray, event: BoolArray, entry: FloatArray | None
 ) -> tuple[FloatArray, BoolArray, FloatArray | None]:
     """All as arrays of one length; slips of the caller are refused."""
-    event = np.asarray(event, dtype=bool)
+    event = flags(event)
     time = column("time", time, event.size)
     if entry is None:
         return time, event, None
@@ -446,12 +449,28 @@ def column(name: str, values: FloatArray | float, size: int) -> FloatArray:
     numbers = np.asarray(values, dtype=float)
     if numbers.shape not in ((), (size,)) or not np.isfinite(numbers).all():
         raise ValueError(f"{name} must hold {size} finite numbers, got shape {numbers.shape}")
-    return np.broadcast_to(numbers, (size,))
+    return numbers if numbers.ndim else np.broadcast_to(numbers, (size,))
+
+
+def shares(name: str, values: FloatArray | float, size: int) -> FloatArray:
+    """As `column`, and each is a probability but for rounding."""
+    numbers = column(name, values, size)
+    if size and not -ROUNDING <= numbers.min() <= numbers.max() <= 1 + ROUNDING:
+        raise ValueError(f"{name} must lie in [0, 1], got values from {numbers.min():g} to {numbers.max():g}")
+    return numbers
 
 
 def risk_column(risk: FloatArray, size: int) -> FloatArray:
     """One probability (but for rounding) for each of ``size`` patients, or a ValueError."""
     risk = np.asarray(risk, dtype=float)
-    if risk.shape != (size,) or not ((risk >= -1e-9) & (risk <= 1 + 1e-9)).all():
+    if risk.shape != (size,) or not ((risk >= -ROUNDING) & (risk <= 1 + ROUNDING)).all():
         raise ValueError(f"risk must hold {size} numbers in [0, 1], got shape {risk.shape}")
     return risk
+
+
+def causes(cause: NDArray[np.generic]) -> NDArray[np.intp]:
+    """0 censored, 1 the event of interest, 2 a competing event; a ValueError where it is something else."""
+    numbers = np.asarray(cause, dtype=float)
+    if numbers.ndim != 1 or not (np.isfinite(numbers) & (numbers >= 0) & (numbers == np.floor(numbers))).all():
+        raise ValueError("cause must be 0, 1 or 2 for every patient")
+    return numbers.astype(np.intp)

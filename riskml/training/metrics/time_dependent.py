@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskml.training.metrics.binary import BoolArray, FloatArray
-from riskml.training.metrics.survival import NAN, Weighting, column, risk_set_pairs, weigh
+from riskml.training.metrics.survival import NAN, ROUNDING, Weighting, column, risk_set_pairs, weigh, weighted_brier
 
 
 def uno_c(
@@ -63,6 +63,8 @@ def weighted_pairs(
     risk = column("risk", risk, weighting.time.size)
     found = risk_set_pairs(weighting.time, event, risk, weighting.entry, tied_events=False)
     before = np.inf if horizon is None else horizon
+    if np.isnan(before):
+        raise ValueError("a horizon must be a number, got nan")
     weight = np.where(weighting.time[event] < before, weighting.at_exit[event] ** 2, 0.0)
     return float(weight @ (found.lower + (found.total - found.lower - found.higher) / 2)), float(weight @ found.total)
 
@@ -162,11 +164,7 @@ def integrated_error(
             f"predictions must be finite, one row a patient and one column a time: shape "
             f"{(weighting.time.size, times.size)}, got {incidence.shape}"
         )
-    scores = np.empty(times.size)
-    for k, horizon in enumerate(times):
-        weights = weighting.at(horizon)
-        if weights is None:
-            return NAN
-        happened = event & (weighting.time <= horizon)
-        scores[k] = np.mean(weights * (happened - incidence[:, k]) ** 2)
+    if incidence.size and not -ROUNDING <= incidence.min() <= incidence.max() <= 1 + ROUNDING:
+        raise ValueError(f"predictions must lie in [0, 1], got {incidence.min():g} to {incidence.max():g}")
+    scores = [weighted_brier(weighting, event, incidence[:, k], horizon) for k, horizon in enumerate(times)]
     return float(np.trapezoid(scores, times) / (times[-1] - times[0]))

@@ -1,4 +1,4 @@
-"""What several of these tests need: R's numbers, an external cohort, a truncated and censored sample of known truth."""
+"""What several of these tests need: tables, a truncated and censored sample of known truth."""
 
 from __future__ import annotations
 
@@ -15,25 +15,6 @@ def read_columns(path):
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     return {name: np.array([row[name] for row in rows]) for name in rows[0]}
-
-
-def expected(data_file, dataset, quantity, column="value"):
-    """One of R's numbers."""
-    table = read_columns(data_file("reference_stats/expected_values_R.csv"))
-    (row,) = np.flatnonzero((table["dataset"] == dataset) & (table["quantity"] == quantity))
-    return float(table[column][row])
-
-
-def gbsg(data_file):
-    """GBSG as time, event and the linear predictor of R's Cox model of Rotterdam."""
-    table = read_columns(data_file("reference_stats/gbsg.csv"))
-    columns = {
-        "ln": np.log1p(table["nodes"].astype(float)),
-        "age": table["age"].astype(float),
-        "lpg": np.log1p(table["pgr"].astype(float)),
-    }
-    linear = sum(expected(data_file, ROTTERDAM, f"cox_efron_coef:{name}") * values for name, values in columns.items())
-    return table["rfstime"].astype(float), table["status"] == "1", linear
 
 
 @dataclass

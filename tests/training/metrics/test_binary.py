@@ -1,8 +1,7 @@
-"""Binary measures against R (pROC, rms), against cases worked by hand and against what must hold for any data."""
+"""Binary measures against cases worked by hand and what must hold for any data; R's numbers are in test_golden."""
 
 from __future__ import annotations
 
-import csv
 import math
 
 import numpy as np
@@ -18,71 +17,6 @@ from riskml.training.metrics import binary
 EVENT = np.arange(24) % 3 == 0
 RISKS = arrays(float, EVENT.size, elements=st.integers(0, 100).map(lambda percent: percent / 100))
 quick = settings(deadline=None, max_examples=60, derandomize=True)
-
-
-def read_columns(path):
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
-
-
-@pytest.fixture(scope="module")
-def golden(data_file):
-    """(value, se) of an R result on the aSAH data."""
-    table = read_columns(data_file("reference_stats/expected_values_R.csv"))
-
-    def find(quantity):
-        (row,) = np.flatnonzero((table["dataset"] == "pROC aSAH") & (table["quantity"] == quantity))
-        return float(table["value"][row]), float(table["se"][row] or "nan")
-
-    return find
-
-
-@pytest.fixture(scope="module")
-def miscalibrated(data_file):
-    table = read_columns(data_file("reference_stats/aSAH_miscalibrated_predictions.csv"))
-    return table["y"] == "1", table["p"].astype(float)
-
-
-@pytest.mark.data
-@pytest.mark.parametrize("marker", ["wfns", "s100b", "ndka"])
-def test_auc_and_delong_of_proc(data_file, golden, marker):
-    table = read_columns(data_file("reference_stats/aSAH.csv"))
-    event, score = table["outcome"] == "Poor", table[marker].astype(float)
-    area, se = golden(f"auc_delong:{marker}")
-    assert binary.auc(event, score) == pytest.approx(area, abs=1e-12)
-    assert math.sqrt(binary.delong_variance(event, score)) == pytest.approx(se, abs=1e-12)
-
-
-@pytest.mark.data
-def test_the_paired_test_of_delong_in_proc(data_file, golden):
-    table = read_columns(data_file("reference_stats/aSAH.csv"))
-    event, first, second = table["outcome"] == "Poor", table["wfns"].astype(float), table["s100b"].astype(float)
-    difference = binary.auc(event, first) - binary.auc(event, second)
-    z = difference / math.sqrt(binary.delong_difference_variance(event, first, second))
-    assert z == pytest.approx(golden("delong_paired_test_Z(wfns-s100b)")[0], abs=1e-10)
-    assert math.erfc(abs(z) / math.sqrt(2)) == pytest.approx(golden("delong_paired_test_p")[0], abs=1e-10)
-
-
-@pytest.mark.data
-def test_val_prob_of_rms(miscalibrated, golden):
-    event, risk = miscalibrated
-    name = "rms::val.prob(p=plogis(0.3+0.6*logit(fitted)) ):"
-    line = binary.calibration_line(event, risk)
-    assert binary.brier(event, risk) == pytest.approx(golden(name + "Brier")[0], abs=1e-12)
-    # R stopped its own Newton at 1e-8; the exact answer by construction is (-0.5, 5/3).
-    assert line.intercept == pytest.approx(golden(name + "Intercept")[0], abs=1e-7)
-    assert line.slope == pytest.approx(golden(name + "Slope")[0], abs=1e-7)
-    # rms counts ranks of risks cut to a thousandth.
-    area = binary.auc(event, np.floor(risk * 1000))
-    assert area == pytest.approx(golden(name + "C (ROC)")[0], abs=1e-12)
-    assert 2 * area - 1 == pytest.approx(golden(name + "Dxy")[0], abs=1e-12)
-
-
-@pytest.mark.data
-def test_calibration_in_the_large_of_glm_with_offset(miscalibrated, golden):
-    expected, _ = golden("calibration_in_the_large(offset model) same p")
-    assert binary.calibration_in_the_large(*miscalibrated) == pytest.approx(expected, abs=1e-9)
 
 
 def test_auc_counts_pairs():  # pairs: .9 beats .4 and .1; .4 ties with .4 and beats .1: 3.5 of 4

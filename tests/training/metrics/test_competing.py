@@ -1,18 +1,18 @@
-"""Competing risks: R's Aalen-Johansen, cases by hand, and what must hold when nobody has the competing event."""
+"""Competing risks: cases by hand, known truths, and what must hold when nobody has the competing event."""
 
 from __future__ import annotations
 
-import csv
 import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from riskml.training.metrics import competing as cr
 from riskml.training.metrics import survival as sv
 from riskml.training.metrics import time_dependent as td
+from tests.training.metrics.cases import cohorts as late_cohorts
 from tests.training.metrics.cases import truncated
 
 quick = settings(deadline=None, max_examples=60, derandomize=True)
@@ -26,25 +26,6 @@ def cohorts(draw):
     cause = np.array(draw(st.lists(st.integers(0, 2), min_size=n, max_size=n)))
     risk = np.array(draw(st.lists(st.integers(1, 99), min_size=n, max_size=n))) / 100
     return time, cause, risk
-
-
-@pytest.mark.data
-def test_aalen_johansen_and_its_error_are_those_of_r(data_file):
-    with data_file("leukaemia_hsct/casebase_bmtcrr.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    time = np.array([float(row["ftime"]) for row in rows])
-    cause = np.array([int(row["Status"]) for row in rows])
-    with data_file("reference_stats/expected_values_R.csv").open(newline="", encoding="utf-8") as file:
-        golden = {row["quantity"]: row for row in csv.DictReader(file) if row["dataset"] == "casebase_bmtcrr"}
-    for months in (6, 12, 24):
-        for number in (1, 2):
-            row = golden[f"aalen_johansen_CIF cause {number} at {months}mo"]
-            as_first = np.where(cause == number, 1, np.where(cause > 0, 2, 0))
-            found = cr.incidence_interval(time, as_first, months)
-            assert found.value == pytest.approx(float(row["value"]), abs=1e-9)
-            error = (found.high - found.low) / 2 / 1.959964
-            r_error = next(float(value) for name, value in row.items() if name not in ("dataset", "quantity", "value"))
-            assert error == pytest.approx(r_error, rel=0.03), "the jackknife and R's delta method agree to some percent"
 
 
 def test_incidence_by_hand():
@@ -89,28 +70,50 @@ def test_incidences_and_survival_add_up(cohort, horizon):
 
 
 @quick
-@given(cohorts(), st.sampled_from([2.0, 5.0, 8.0]))
-def test_pseudo_values_are_the_jackknife_and_average_to_the_estimate_without_censoring(cohort, horizon):
-    time, cause, _ = cohort
-    found = cr.pseudo_values(time, np.maximum(cause, 1), horizon)
-    expected = ((np.maximum(cause, 1) == 1) & (time <= horizon)).astype(float)
-    assert found == pytest.approx(expected, abs=1e-9), "without censoring each stands for the patient's own 0 or 1"
+@given(late_cohorts(), st.sampled_from([2.0, 5.0, 8.0]), st.booleans())
+def test_pseudo_values_are_the_derivative_by_the_weight_of_a_patient(cohort, horizon, late):
+    time, cause, _, entry = cohort
+    entry = entry if late else None
+    found, n = cr.pseudo_values(time, cause, horizon, entry), time.size
+    whole = cr.aalen_johansen(time, cause, horizon, entry)
+    assert np.isnan(found).all() == math.isnan(whole)
+    assume(not math.isnan(whole))
+    assert found.mean() == pytest.approx(whole)
+    for k in range(n):
+        less, more = (
+            cr.aalen_johansen(time, cause, horizon, entry, np.where(np.arange(n) == k, 1 + step, 1.0))
+            for step in (-1e-5, 1e-5)
+        )
+        assert found[k] == pytest.approx(whole + n * (more - less) / 2e-5, abs=1e-6)
 
 
 @quick
 @given(cohorts(), st.sampled_from([2.0, 5.0, 8.0]))
-def test_pseudo_values_are_the_jackknife_by_leaving_each_patient_out(cohort, horizon):
+def test_without_censoring_pseudo_values_are_the_outcomes(cohort, horizon):
     time, cause, _ = cohort
-    found, n = cr.pseudo_values(time, cause, horizon), time.size
-    whole = cr.aalen_johansen(time, cause, horizon)
-    assert np.isnan(found).all() == math.isnan(whole)
-    for k in range(n):
-        others = np.arange(n) != k
-        # Where the others' follow-up ends before the horizon, their last value stands.
-        until = min(horizon, time[others].max())
-        left = cr.aalen_johansen(time[others], cause[others], until)
-        if not math.isnan(whole):
-            assert found[k] == pytest.approx(n * whole - (n - 1) * left, abs=1e-9)
+    cause = np.maximum(cause, 1)
+    outcome = ((cause == 1) & (time <= horizon)).astype(float)
+    np.testing.assert_allclose(cr.pseudo_values(time, cause, horizon), outcome, atol=1e-9)
+    np.testing.assert_allclose(cr.pseudo_values(time, cause, horizon, np.zeros(time.size)), outcome, atol=1e-9)
+
+
+def test_pseudo_values_are_nearly_the_jackknife():
+    rng = np.random.default_rng(2)
+    time, cause = rng.exponential(size=200), rng.integers(0, 3, 200)
+    others = [np.arange(200) != k for k in range(200)]
+    left = np.array([cr.aalen_johansen(time[rows], cause[rows], 1.0) for rows in others])
+    jackknife = 200 * cr.aalen_johansen(time, cause, 1.0) - 199 * left
+    assert cr.pseudo_values(time, cause, 1.0) == pytest.approx(jackknife, abs=0.02)
+
+
+def test_the_interval_of_an_incidence_with_late_entries_covers_it():
+    truth = truncated(60_000, competing=0.5, seed=3)
+    incidence, size, covered = np.mean((truth.cause == 1) & (truth.time <= 1)), truth.entry.size, []
+    for rows in np.array_split(np.random.default_rng(0).permutation(size), size // 120):
+        time, cause, entry = truth.seen_time[rows], truth.seen_cause[rows], truth.entry[rows]
+        found = cr.incidence_interval(time, cause, 1.0, entry=entry)
+        covered.append(found.low <= incidence <= found.high)
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.035)
 
 
 def test_pseudo_values_of_nobody_and_of_one():
@@ -148,11 +151,58 @@ def test_the_population_behind_late_entry_and_censoring():
     for measure, tolerance in ((cr.ipcw_brier, 0.004), (cr.auc_at, 0.015), (cr.uno_c, 0.015)):
         assert measure(*seen, truth.entry) == pytest.approx(measure(*whole), abs=tolerance)
     assert cr.observed_expected_at(*seen, truth.entry) == pytest.approx(1, abs=0.03)
+    ranks = cr.c_index(truth.time, truth.cause, truth.risk)
+    assert cr.c_index(*seen[:3], truth.entry) == pytest.approx(ranks, abs=0.015), "censoring hardly matters here"
     assert cr.ipa(*seen, 0.5, truth.entry) == pytest.approx(cr.ipa(*whole, 0.5), abs=0.015)
     times = np.array([0.5, 1.0])
     over = cr.integrated_brier(truth.time, truth.cause, truth.risk[:, None] * times, times)
     found = cr.integrated_brier(*seen[:2], truth.seen_risk[:, None] * times, times, truth.entry)
     assert found == pytest.approx(over, abs=0.004)
+
+
+@quick
+@given(late_cohorts(), st.booleans())
+def test_concordance_is_its_definition(cohort, late):
+    """Pair by pair: under observation at the event and later than it, or gone before it by a competing event."""
+    time, cause, risk, entry = cohort
+    entry = entry if late else np.zeros(time.size)
+    score, pairs = 0.0, 0
+    for i in np.flatnonzero(cause == 1):
+        for j in range(time.size):
+            later = (time[j] > time[i] or (time[j] == time[i] and cause[j] != 1)) and entry[j] < time[i]
+            if later or (cause[j] > 1 and time[j] < time[i]):
+                score += (np.sign(risk[i] - risk[j]) + 1) / 2
+                pairs += 1
+    found = cr.c_index(time, cause, risk, entry)
+    assert found == pytest.approx(score / pairs if pairs else math.nan, nan_ok=True)
+    assert found == pytest.approx(1 - cr.c_index(time, cause, -risk, entry), nan_ok=True)
+    if not late:
+        assert found == pytest.approx(cr.c_index(time, cause, risk), nan_ok=True)
+
+
+def fine_and_gray_sample(n, late):
+    """Fine and Gray's design, F(t) = 1 - (1 - .6 (1 - exp(-t / 2)))^exp(x): log(-log(1 - F)) is x and a constant.
+
+    Competing events come early and most patients are censored, so that those who stay at risk matter.
+    """
+    rng = np.random.default_rng(7)
+    x, p = rng.normal(size=n), 0.6
+    ever = -np.expm1(np.exp(x) * np.log1p(-p))
+    first = rng.random(n) < ever
+    of_event = -np.expm1(np.log1p(-rng.random(n) * ever) * np.exp(-x)) / p
+    time = np.where(first, -2 * np.log1p(-np.minimum(of_event, 1 - 1e-12)), rng.exponential(0.2, n))
+    entry = np.where(rng.random(n) < 0.4, 0.0, rng.uniform(0, 1, n)) if late else np.zeros(n)
+    followed = entry + rng.exponential(0.5, n)
+    cause, seen = np.where(time <= followed, np.where(first, 1, 2), 0), entry < time
+    return np.minimum(time, followed)[seen], cause[seen], x[seen], entry[seen]
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["from the start", "late entries"])
+def test_the_slope_of_true_incidences_is_one(late):
+    time, cause, x, entry = fine_and_gray_sample(20_000, late)
+    assert cr.calibration_slope(time, cause, x, entry) == pytest.approx(1, abs=0.045)
+    for_ever = sv.calibration_slope(*cr.without_competing(time, cause), x, entry)
+    assert late or for_ever > 1.06, "at full weight for ever, those with a competing event are too many"
 
 
 def test_the_new_forms_say_nan_and_refuse_slips():

@@ -15,7 +15,10 @@ from riskml.training.metrics.intervals import (
     auc_difference_interval,
     auc_interval,
     bootstrap_interval,
+    logit_auc,
     paired_difference,
+    widened,
+    widening,
 )
 
 T_1_975 = 12.706204736  # 97.5 % quantile of Student's t with 1 degree of freedom, from printed tables
@@ -50,6 +53,14 @@ def test_a_perfect_auc_keeps_a_finite_interval(risk, value):
     inner, outer = (interval.low, interval.high) if value else (1 - interval.high, 1 - interval.low)
     assert inner == pytest.approx(tied.low)
     assert outer == 1
+
+
+def test_the_error_of_a_logit_auc_by_hand():  # AUC 3/4, DeLong variance 1/8; a perfect one of four has half a pair off
+    value, error = logit_auc(FOUR, np.array([4.0, 2.0, 3.0, 1.0]))
+    assert (value, error) == pytest.approx((logit(0.75), math.sqrt(1 / 8) / (0.75 * 0.25)))
+    value, error = logit_auc(FOUR, np.array([0.9, 0.8, 0.2, 0.1]))
+    assert (value, error) == pytest.approx((logit(7 / 8), math.sqrt(2) / 8 / (7 / 64)))
+    assert all(math.isnan(number) for number in logit_auc(FOUR[1:], np.array([0.8, 0.2, 0.1])))
 
 
 def test_more_patients_narrow_the_interval_of_a_perfect_auc():
@@ -262,3 +273,19 @@ def test_no_difference_can_be_had():
         assert found.method.startswith("not estimable")
     with pytest.raises(ValueError, match="level must be strictly between"):
         auc_difference_interval(event, risk, risk, level=1.0)
+
+
+def test_widening_is_the_t_quantile_over_the_normal_one_times_the_root_of_the_inflation():
+    assert widening(10) == pytest.approx(2.2622 / 1.9600, rel=1e-4)
+    assert widening(10, inflation=1.25) == pytest.approx(1.25**0.5 * 2.2622 / 1.9600, rel=1e-4)
+    assert widening(100_000) == pytest.approx(1, abs=1e-4)
+    assert math.isnan(widening(1))
+
+
+def test_a_widened_interval_keeps_its_estimate_and_its_bounds():
+    narrow = Interval(0.3, 0.2, 0.6, 0.95, "percentile")
+    wide = widened(narrow, 1.5, (0.18, 1.0))
+    assert (wide.value, wide.low, wide.high) == pytest.approx((0.3, 0.18, 0.75))
+    assert wide.method == "percentile, widened 1.50 times"
+    assert math.isnan(widened(narrow, math.nan).low)
+    assert math.isnan(widened(Interval(0.3, math.nan, math.nan, 0.95, "none"), 1.5).high)

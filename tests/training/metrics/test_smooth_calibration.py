@@ -1,4 +1,4 @@
-"""Smoothed calibration against R's val.prob, a plain weighted regression, and models whose error is known."""
+"""Smoothed calibration against a plain weighted regression, and models whose error is known."""
 
 from __future__ import annotations
 
@@ -12,19 +12,9 @@ from scipy.special import expit, logit
 
 from riskml.training.metrics.competing import pseudo_values
 from riskml.training.metrics.smooth_calibration import lowess, smooth_calibration, smooth_calibration_at
-from tests.training.metrics.cases import cohorts, expected, read_columns, truncated
+from tests.training.metrics.cases import cohorts, truncated
 
 quick = settings(deadline=None, max_examples=40, derandomize=True)
-
-
-@pytest.mark.data
-def test_val_prob_of_rms(data_file):
-    table = read_columns(data_file("reference_stats/aSAH_miscalibrated_predictions.csv"))
-    curve = smooth_calibration(table["y"] == "1", table["p"].astype(float))
-    name = "rms::val.prob(p=plogis(0.3+0.6*logit(fitted)) ):"
-    for value, quantity in ((curve.ici, "Eavg"), (curve.e90, "E90"), (curve.emax, "Emax")):
-        assert value == pytest.approx(expected(data_file, "pROC aSAH", name + quantity), abs=1e-12)
-    assert curve.e50 <= curve.e90 <= curve.emax
 
 
 def weighted_line(x, y, at, width, weights):

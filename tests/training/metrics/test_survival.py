@@ -1,8 +1,7 @@
-"""Survival measures against R (survival, riskRegression), against hand-worked cases and against their definitions."""
+"""Survival measures against hand-worked cases and their definitions; R's numbers are in test_golden."""
 
 from __future__ import annotations
 
-import csv
 import math
 
 import numpy as np
@@ -26,127 +25,6 @@ def cohorts(draw, min_size=3):
     risk = np.array(draw(st.lists(st.integers(-2, 2), min_size=n, max_size=n)), dtype=float)
     share = np.array(draw(st.lists(st.sampled_from([0.0, 0.3, 0.5, 0.9]), min_size=n, max_size=n)))
     return time, event, risk, np.floor(time * share)
-
-
-def read_columns(path):
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
-
-
-@pytest.fixture(scope="module")
-def golden(data_file):
-    table = read_columns(data_file("reference_stats/expected_values_R.csv"))
-
-    def find(dataset, quantity, column="value"):
-        (row,) = np.flatnonzero((table["dataset"] == dataset) & (table["quantity"] == quantity))
-        return float(table[column][row])
-
-    return find
-
-
-@pytest.fixture(scope="module")
-def cohort(data_file, golden):
-    """(time, event, linear predictor of R's Cox model) of a named data set."""
-
-    def model(dataset, columns):
-        return sum(golden(dataset, f"cox_efron_coef:{name}") * values for name, values in columns.items())
-
-    def load(dataset):
-        if dataset == BMT:
-            table = read_columns(data_file("leukaemia_hsct/kmsurv_bmt.csv"))
-            time, event = table["t2"].astype(float), table["d3"] == "1"
-            columns = {"g2": table["group"] == "2", "g3": table["group"] == "3"}
-            columns |= {name: table[name].astype(float) for name in ("z1", "z2", "z8")}
-        elif dataset == CHILDREN:
-            table = read_columns(data_file("bmt_children/bmt_children.csv"))
-            time, event = table["survival_time"].astype(float), table["survival_status"].astype(float) == 1
-            names = ("Recipientage", "CD34kgx10d6", "Riskgroup", "Stemcellsource")
-            columns = {name: table[name].astype(float) for name in names}
-        else:
-            table = read_columns(data_file("target_aall0232/aall0232.csv"))
-            table = {name: values[table["mrd_d29_pct"] != ""] for name, values in table.items()}
-            time, event = table["efs_days"].astype(float), table["efs_event"].astype(float) == 1
-            mrd, wbc, age = (table[name].astype(float) for name in ("mrd_d29_pct", "wbc_e9_l", "age_years"))
-            columns = {"lm": np.log10(np.maximum(mrd, 0.005)), "lw": np.log10(np.maximum(wbc, 0.1)), "a10": age >= 10}
-        return time, event, model(dataset, columns)
-
-    return load
-
-
-@pytest.fixture(scope="module")
-def breast(data_file, golden):
-    """Rotterdam (development, follow-up cut at 5 years) and GBSG (external), each as time, event, linear predictor."""
-
-    def linear(table):
-        nodes, age, pgr = (table[name].astype(float) for name in ("nodes", "age", "pgr"))
-        columns = {"ln": np.log1p(nodes), "age": age, "lpg": np.log1p(pgr)}
-        return sum(golden(ROTTERDAM, f"cox_efron_coef:{name}") * values for name, values in columns.items())
-
-    rotterdam = read_columns(data_file("reference_stats/rotterdam_nodepos.csv"))
-    gbsg = read_columns(data_file("reference_stats/gbsg.csv"))
-    time, event = rotterdam["rt"].astype(float), rotterdam["rs"] == "1"
-    return (
-        (np.minimum(time, 1826), event & (time <= 1826), linear(rotterdam)),
-        (gbsg["rfstime"].astype(float), gbsg["status"] == "1", linear(gbsg)),
-    )
-
-
-BMT, CHILDREN = "kmsurv_bmt DFS(t2,d3)", "bmt_children_uci OS"
-AALL0232, ROTTERDAM = "target dev_ball_aall0232 (MRD known)", "rotterdam node+ RFS trunc 5y"
-
-
-@pytest.mark.data
-@pytest.mark.parametrize(
-    ("dataset", "days"),
-    [(BMT, 365), (BMT, 730), (CHILDREN, 365), (CHILDREN, 730), (AALL0232, 365), (AALL0232, 1095), (AALL0232, 1826)],
-)
-def test_kaplan_meier_of_r_survival(cohort, golden, dataset, days):
-    time, event, _ = cohort(dataset)
-    curve = sv.kaplan_meier(time, event)
-    interval = curve.interval(days)
-    name = f"km_S({days}d) log-log CI"
-    assert curve.at(days) == pytest.approx(golden(dataset, name), abs=1e-12)
-    assert curve.se[curve.times <= days][-1] == pytest.approx(golden(dataset, name, "se"), abs=1e-12)
-    assert interval.low == pytest.approx(golden(dataset, name, "lower95"), abs=1e-12)
-    assert interval.high == pytest.approx(golden(dataset, name, "upper95"), abs=1e-12)
-
-
-@pytest.mark.data
-@pytest.mark.parametrize("dataset", [BMT, CHILDREN, AALL0232])
-def test_concordance_and_slope_of_r_survival(cohort, golden, dataset):
-    time, event, linear = cohort(dataset)
-    assert sv.harrell_c(time, event, linear) == pytest.approx(golden(dataset, "harrell_c"), abs=1e-12)
-    # A Cox model is calibrated on its own training set: this repeats R's Efron fit along one direction.
-    assert sv.calibration_slope(time, event, linear) == pytest.approx(1, abs=1e-8)
-
-
-@pytest.mark.data
-def test_external_validation_of_r(breast, golden):
-    development, (time, event, linear) = breast
-    gbsg = "gbsg external"
-    assert sv.harrell_c(*development) == pytest.approx(golden(ROTTERDAM, "harrell_c"), abs=1e-12)
-    assert sv.calibration_slope(*development) == pytest.approx(1, abs=1e-8)
-    assert sv.harrell_c(time, event, linear) == pytest.approx(golden(gbsg, "rotterdam_model_harrell_c"), abs=1e-12)
-    slope = sv.calibration_slope(time, event, linear)
-    assert slope == pytest.approx(golden(gbsg, "cox_calibration_slope"), abs=1e-8)
-    null = sv.kaplan_meier(time, event).at(1461)
-    assert sv.ipcw_brier(time, event, null, 1461) == pytest.approx(golden(gbsg, "IPCW_Brier(1461) null"), abs=1e-12)
-    predicted = np.exp(-efron_baseline_hazard(*development, 1461) * np.exp(linear))
-    model = sv.ipcw_brier(time, event, predicted, 1461)
-    assert model == pytest.approx(golden(gbsg, "IPCW_Brier(1461) model"), abs=1e-9)
-    assert sv.ipa(time, event, predicted, 1461) == pytest.approx(golden(gbsg, "IPA(1461)"), abs=1e-9)
-
-
-def efron_baseline_hazard(time, event, linear, horizon):
-    """Cumulative baseline hazard at ``horizon`` with Efron's handling of ties, as in survival::basehaz."""
-    hazard = np.exp(linear)
-    total = 0.0
-    for t in np.unique(time[event & (time <= horizon)]):
-        tied = event & (time == t)
-        at_risk, own, d = hazard[time >= t].sum(), hazard[tied].sum(), tied.sum()
-        total += sum(1 / (at_risk - own * k / d) for k in range(d))
-    return total
 
 
 def test_kaplan_meier_by_hand():  # events on days 10 and 20, censored on 15 and 30: S(20) = 3/4 * 1/2
