@@ -102,7 +102,8 @@ def riskml() -> None:
     from riskml.runtime.score import interval, value  # noqa: PLC0415
     from riskml.training.evaluate import evaluate  # noqa: PLC0415
     from riskml.training.fit import fit_pipeline, portable, training_set  # noqa: PLC0415
-    from riskml.training.train import background_fidelity, bootstrap_members, importance  # noqa: PLC0415
+    from riskml.training.manifest import background_fidelity, importance  # noqa: PLC0415
+    from riskml.training.train import bootstrap_members  # noqa: PLC0415
 
     frame, y = table()
     recipe, cohort = _recipe(list(frame)), _cohort(frame, y)

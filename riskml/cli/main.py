@@ -19,6 +19,7 @@ COMMANDS = {
     "demo": "the whole main job on the embedded synthetic cohort",
     "check": "read and validate a cohort file; every fault at once",
     "plan": "patients and events a model needs, and what these support",
+    "evaluate": "honest performance of recipes; trains nothing that ships",
     "train": "evaluate honestly, train, and write bundles with a report",
     "predict": "one patient's estimate, with interval and explanation",
     "score": "estimates for every course of a cohort",

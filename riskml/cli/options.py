@@ -61,6 +61,12 @@ def check_times(at: Sequence[float] | None, kind: str) -> None:
         raise UsageError("--at is for survival models; this one gives a single probability")
 
 
+def add_force_horizon(parser: Parser) -> None:
+    """The option of every command that judges survival at some month."""
+    what = "judge survival also where more than a tenth of patients were not followed that long"
+    parser.add_argument("--force-horizon", action="store_true", help=what)
+
+
 def add_columns(parser: Parser) -> None:
     """The option of every command that reads a cohort."""
     parser.add_argument(
@@ -73,3 +79,9 @@ def add_columns(parser: Parser) -> None:
 def reading(options: argparse.Namespace) -> dict[str, Any]:
     """How the file is to be read, as ``read_cohort`` and ``read_table`` take it."""
     return {"sheet": options.sheet, "encoding": options.encoding}
+
+
+def named(path: str) -> str:
+    """A path as a page that leaves the machine may show it: without folders, but for the one that names a bundle."""
+    *folders, name = path.replace("\\", "/").rstrip("/").split("/")
+    return f"{folders[-1]}/{name}" if name == "bundle" and folders and folders[-1] else name

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from riskml.cli.options import add_columns, add_command, add_jobs, reading
+from riskml.cli.options import add_columns, add_command, add_force_horizon, add_jobs, reading
 
 _EXAMPLES = """examples:
   riskml train cohort.csv --model non_response efs --out out
@@ -25,6 +25,7 @@ def add_parser(commands: Any, summary: str) -> None:
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for bundles, evaluations and report.html")
     add_jobs(parser, default=1)
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of folds and bootstraps")
+    add_force_horizon(parser)
     parser.add_argument("--no-evaluate", action="store_true", help="skip cross-validation; the bundle then says so")
     parser.set_defaults(run=run)
 
@@ -37,7 +38,8 @@ def run(options: argparse.Namespace) -> int:
 
     if options.seed < 0:
         raise UsageError(f"--seed must be 0 or more, got {options.seed}")
-    jobs = plan_jobs(options.cohort, options.model, options.columns, **reading(options))
+    how = {"evaluate": not options.no_evaluate, "force_horizon": options.force_horizon}
+    jobs = plan_jobs(options.cohort, options.model, options.columns, **reading(options), **how)
     warn((job.cohort, job.recipe.landmark, job.recipe.outcome) for job in jobs)
     names = " ".join(job.recipe.name for job in jobs)
     command = f"riskml train {Path(options.cohort).name} --model {names} --seed {options.seed}"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+import textwrap
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from signal import SIG_IGN, SIGINT, signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from riskml.cohort.cohort import Cohort
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 
 UNFINISHED = ".unfinished"
+# Parts of an evaluation that say in words what they found.
+_SAID = ("decision_curve", "d_calibration", "centres", "temporal", "bootstrap", "stability", "learning_curve")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +37,26 @@ def say(message: str) -> None:
 
 
 def plan_jobs(
-    path: str, models: Sequence[str], columns: str | None, *, sheet: str | None = None, encoding: str | None = None
+    path: str,
+    models: Sequence[str],
+    columns: str | None,
+    *,
+    sheet: str | None = None,
+    encoding: str | None = None,
+    evaluate: bool = True,
+    force_horizon: bool = False,
 ) -> list[Job]:
-    """`read_jobs`, and see that each can be trained before any is, so that a mistake costs seconds."""
+    """`read_jobs`, and see that each can be trained and judged before any is, so that a mistake costs seconds."""
+    from riskml.training.evaluate import check_can_be_judged
     from riskml.training.fit import training_set
 
     jobs = read_jobs(path, models, columns, sheet=sheet, encoding=encoding)
+    if force_horizon:
+        jobs = [replace(job, recipe=replace(job.recipe, force_horizon=True)) for job in jobs]
     for job in jobs:
-        training_set(job.recipe, job.cohort)
+        rows = training_set(job.recipe, job.cohort)
+        if evaluate:
+            check_can_be_judged(job.recipe, rows)
     return jobs
 
 
@@ -106,7 +121,8 @@ def run_jobs(
     from joblib import parallel_config
 
     from riskml.cli.progress import progress_on
-    from riskml.reporting.report import CohortSummary, write_report
+    from riskml.reporting.cohort import CohortSummary
+    from riskml.reporting.report import write_report
     from riskml.runtime.files import write_whole
     from riskml.training.fit import training_set
     from riskml.training.foreign import Foreign, train_foreign
@@ -177,8 +193,6 @@ def _prepare(out: Path, jobs: Sequence[Job]) -> None:
 
 def summary_lines(bundles: Sequence[Bundle]) -> list[str]:
     """One line a model: what was learned and how well it did in honest cross-validation."""
-    from riskml.runtime.card import interval_text
-
     lines = []
     for bundle in bundles:
         m, training = bundle.manifest, bundle.manifest["training"]
@@ -186,7 +200,34 @@ def summary_lines(bundles: Sequence[Bundle]) -> list[str]:
         size = f"{training['n_patients']} patients{courses}, {training['n_events']} events"
         lines.append(f"{m['name']}: {m['label']} - {size}")
         if m["evaluation"] is not None:
-            metrics = m["evaluation"]["metrics"]
-            lines += [f"  {name:<21} {interval_text(metric)}" for name, metric in metrics.items()]
+            lines += measure_lines(m["evaluation"])
         lines.append(f"  verdict: {'' if m['usable_signal'] else 'no usable signal; '}{m['verdict']}")
+    return lines
+
+
+def measure_lines(evaluation: Mapping[str, Any]) -> list[str]:
+    """One line a measure."""
+    from riskml.runtime.card import interval_text
+
+    return [f"  {name:<21} {interval_text(metric)}" for name, metric in evaluation["metrics"].items()]
+
+
+def evaluation_lines(evaluation: Mapping[str, Any]) -> list[str]:
+    """One recipe's honest performance, and what else was found, for a terminal."""
+    size = f"{evaluation['n_patients']} patients, {evaluation['n_events']} events"
+    from riskml.runtime.card import interval_text
+
+    lines = [f"{evaluation['model']}: {size}", *measure_lines(evaluation)]
+    for against in dict.fromkeys(row["against"] for row in evaluation.get("differences", ())):
+        lines.append(f"  less {against}, on the same patients:")
+        rows = [row for row in evaluation["differences"] if row["against"] == against]
+        lines += [f"    {row['measure']:<19} {interval_text(row)}" for row in rows]
+    for name in _SAID:
+        words = (evaluation.get(name) or {}).get("words")
+        lines += (
+            textwrap.wrap(f"{name.replace('_', ' ')}: {words}", 78, initial_indent="  ", subsequent_indent="    ")
+            if words
+            else []
+        )
+    lines.append(f"  verdict: {'' if evaluation['usable_signal'] else 'no usable signal; '}{evaluation['verdict']}")
     return lines

@@ -46,6 +46,9 @@ _KEYS: Mapping[str, type | tuple[type, ...]] = {
     "importance": list,
     "evaluation": (dict, type(None)),
     "planning": dict,
+    "stability": (dict, type(None)),
+    "horizon_months": (int, float, type(None)),
+    "thresholds": list,
     "versions": dict,
     "dictionary": dict,
 }

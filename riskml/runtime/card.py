@@ -15,12 +15,16 @@ _METRICS = {
     "auc_at": "AUC at the horizon (who has the event by then against who has not)",
     "average_precision": "Average precision (area under precision and recall; chance is the prevalence)",
     "brier": "Brier score (squared error)",
+    "integrated_brier": "Integrated Brier score (squared error over the months to the horizon)",
     "log_loss": "Log-loss (0 is perfect)",
     "calibration_intercept": "Calibration intercept (0 is ideal; above 0 the risks are too low)",
     "scaled_brier": "Scaled Brier (1 is perfect, 0 the comparator)",
     "ipa": "Index of prediction accuracy (1 is perfect, 0 the comparator)",
     "calibration_slope": "Calibration slope (1 is ideal; below 1 is too extreme)",
     "observed_expected": "Observed / expected (1 is ideal)",
+    "ici": "Integrated calibration index (mean distance of the smoothed curve from the diagonal; 0 is ideal)",
+    "e50": "Median distance of the smoothed calibration curve",
+    "e90": "90th percentile of the distance of the smoothed calibration curve",
 }
 _HOLDS = {
     True: "the learner's own prior or penalty does this shrinking, and so most of the work",
@@ -117,6 +121,8 @@ def _lines(manifest: Mapping[str, Any]) -> Iterator[str]:
     yield from _model_lines(manifest)
     yield from _data_lines(manifest)
     yield from _performance_lines(manifest)
+    if manifest.get("lineage"):
+        yield from _update_lines(manifest["lineage"][-1])
     yield "## Missing inputs and explanations"
     yield ""
     background = manifest["background"]
@@ -169,7 +175,7 @@ def _performance_lines(manifest: Mapping[str, Any]) -> Iterator[str]:
     yield "## Performance"
     yield ""
     if evaluation is None:
-        yield f"Not evaluated: {manifest['verdict']}."
+        yield f"{'Verdict' if manifest.get('lineage') else 'Not evaluated'}: {manifest['verdict']}."
         yield ""
         return
     plan, at = evaluation["plan"], evaluation["horizon_months"]
@@ -186,4 +192,26 @@ def _performance_lines(manifest: Mapping[str, Any]) -> Iterator[str]:
     if evaluation["folds_not_estimable"]:
         name = next(iter(evaluation["metrics"]))
         yield f"{evaluation['folds_not_estimable']} test folds held one class only and are outside the mean of {name}."
+    yield ""
+
+
+def _update_lines(step: Mapping[str, Any]) -> Iterator[str]:
+    """The last update: what was changed, why, and measures before and after; older children do not say."""
+    if "why" not in step:
+        return
+    yield "## Update"
+    yield ""
+    yield f"{step['rung'].replace('_', ' ').capitalize()}: {step['why']}."
+    yield ""
+    found = ((gate["rung"].replace("_", " "), gate["reason"]) for gate in step["gates"] if not gate["open"])
+    yield from (f"- not open: {rung}: {reason}" for rung, reason in found)
+    yield f"- parent: {step['parent']}"
+    yield ""
+    yield "| measure | before | after (cross-validated) | difference |"
+    yield "|---|---|---|---|"
+    after = step["after"]
+    for name, metric in step["before"]["metrics"].items():
+        difference = after["differences"].get(name)
+        shown = "" if difference is None else interval_text(difference)
+        yield f"| {metric_label(name)} | {interval_text(metric)} | {interval_text(after['metrics'][name])} | {shown} |"
     yield ""

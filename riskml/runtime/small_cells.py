@@ -33,8 +33,8 @@ def without_small_counts(sentence: str) -> str:
 def counts_of_a_whole(numbers: Sequence[int]) -> list[str]:
     """Counts whose total is known elsewhere, so that no small one follows by subtraction.
 
-    Where the small cells together are below five, the smallest other cell is blurred too (complementary suppression;
-    Hundepool A et al. Statistical Disclosure Control. Wiley 2012, chapter 4).
+    Where the total of the hidden cells would tell a small one, the smallest other cell is blurred too (complementary
+    suppression; Hundepool A et al. Statistical Disclosure Control. Wiley 2012, chapter 4).
 
     Examples
     --------
@@ -42,8 +42,18 @@ def counts_of_a_whole(numbers: Sequence[int]) -> list[str]:
     ['54', '5 or more', '<5']
     """
     shown = [count(number) for number in numbers]
-    if 0 < sum(number for number in numbers if number < SMALLEST_CELL) < SMALLEST_CELL:
-        others = [(number, place) for place, number in enumerate(numbers) if number >= SMALLEST_CELL]
-        if others:
-            shown[min(others)[1]] = f"{SMALLEST_CELL} or more"
+    small = [number for number in numbers if 0 < number < SMALLEST_CELL]
+    others = sorted((number, place) for place, number in enumerate(numbers) if number >= SMALLEST_CELL)
+    hidden, blurred = sum(small), 0
+    while small and others and _told(hidden, len(small), blurred):
+        number, place = others.pop(0)
+        shown[place] = f"{SMALLEST_CELL} or more"
+        hidden, blurred = hidden + number, blurred + 1
     return shown
+
+
+def _told(total: int, n_small: int, n_blurred: int) -> bool:
+    """Whether the total of small cells (1 to 4 each) and blurred ones (5 or more each) tells a small one."""
+    if not n_blurred:
+        return total < SMALLEST_CELL or total in {n_small, n_small * (SMALLEST_CELL - 1)}
+    return total - SMALLEST_CELL * n_blurred <= n_small

@@ -81,7 +81,7 @@ def calibration_curve(
     cause : int array of shape (n_rows,) or None
         0 censored, 1 the event, 2 a competing event: the observed risk is then Aalen-Johansen's.
     entry : float array of shape (n_rows,) or None
-        When observation of each row began, where that was after the origin; not together with ``cause``.
+        When observation of each row began, where that was after the origin.
     """
     order, n_groups = np.argsort(risk, kind="stable"), int(np.clip(len(risk) // LEAST_GROUP, 1, MOST_GROUPS))
     groups = np.array_split(order, n_groups)
@@ -116,7 +116,7 @@ def _point(
     entry: FloatArray | None,
 ) -> tuple[float, float, float]:
     if cause is not None and time is not None and horizon is not None:
-        found = incidence_interval(time, cause, horizon)
+        found = incidence_interval(time, cause, horizon, entry=entry)
         if found.low < found.high:
             return found.value, found.low, found.high
         # Nobody had it: the pseudo-values do not vary, and those known not to have had it by then give the width.

@@ -6,35 +6,21 @@ and that model scores the patients it has not seen.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from riskml.cohort.cohort import Cohort
-from riskml.runtime.score import score_table
 from riskml.training.calibration import CalibrationCurve, RiskDistribution, calibration_curve, risk_distribution
-from riskml.training.fit import (
-    TrainingSet,
-    check_judged,
-    comparator_risk,
-    fit_pipeline,
-    portable,
-    training_set,
-)
-from riskml.training.learners.outside import answers, is_outside
-from riskml.training.learners.outside import link as outside_link
-from riskml.training.links import link_of
-from riskml.training.measures import Sample, comparator, measures_of, verdict, with_intervals
+from riskml.training.fit import TrainingSet, training_set
+from riskml.training.follow_up import check_horizon
+from riskml.training.judge.parts import groups_of, parts_of
+from riskml.training.measures import Sample, comparator, verdict, with_intervals
 from riskml.training.metrics.intervals import Interval
+from riskml.training.out_of_sample import Bench, estimates, inflation, out_of_fold
 from riskml.training.recipe import Recipe
-from riskml.training.resample import Plan, cross_validation
-from riskml.training.tasks import Steps, Store, run_tasks, steps
-
-FloatArray = NDArray[np.float64]
+from riskml.training.resample import cross_validation
+from riskml.training.tasks import Say, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +36,13 @@ class Evaluation:
     plan : mapping
         The resampling in words and its digest.
     folds_not_estimable : int
-        Test folds whose AUC or C could not be computed (one class only); the mean is over the others.
+        Test folds whose AUC or C could not be computed (one class only): each was pooled with the next of its repeat.
     usable_signal : bool
         Whether the interval of AUC or C lies above 0.5 and predictions beat the comparator's.
     verdict : str
         The same in words.
+    parts : mapping of name to plain data
+        What else a reviewer asks: see docs/evaluation.md.
     """
 
     model: str
@@ -71,6 +59,7 @@ class Evaluation:
     distribution: RiskDistribution
     usable_signal: bool
     verdict: str
+    parts: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for the manifest, ``evaluation.json`` and the report; holds no patient."""
@@ -89,29 +78,8 @@ class Evaluation:
             "distribution": self.distribution.as_dict(),
             "usable_signal": self.usable_signal,
             "verdict": self.verdict,
+            **self.parts,
         }
-
-
-@dataclass(frozen=True, slots=True)
-class OutOfFold:
-    """Predictions for patients the model had not seen, each of shape (repeats, n_rows).
-
-    ``risk`` is the probability of the event (by the horizon for survival), ``link`` the log-odds or log-hazard,
-    ``reference`` the comparator's risk learned on the same training folds.
-    """
-
-    risk: FloatArray
-    link: FloatArray
-    reference: FloatArray
-
-    def sample(self, rows: TrainingSet, repeat: int | None, horizon_months: float) -> Sample:
-        """The predictions of one repeat, or their means over repeats, set against what happened."""
-        risk, link, reference = (
-            a.mean(axis=0) if repeat is None else a[repeat] for a in (self.risk, self.link, self.reference)
-        )
-        return Sample(
-            rows.event, rows.time, risk, link, reference, rows.patient, horizon_months, rows.cause, rows.entry
-        )
 
 
 def evaluate(
@@ -122,6 +90,8 @@ def evaluate(
     jobs: int = 1,
     progress: Callable[[str], None] | None = None,
     store: Store | None = None,
+    by: str | None = None,
+    thorough: bool = False,
 ) -> Evaluation:
     """Repeated cross-validation of the whole pipeline, grouped by patient and stratified by outcome.
 
@@ -137,32 +107,49 @@ def evaluate(
         Told in words what is being done; see :func:`riskml.training.tasks.steps`.
     store : Store, optional
         Keeps folds as they finish; those it has are not fitted again.
+    by : str, optional
+        The variable of internal-external validation; each of its values is left out in turn. The centre if not given.
+    thorough : bool
+        Also bootstrap validation, a learning curve and a split by date, which take many more fits.
 
     Raises
     ------
     DataError, NotEstimableError
-        As :func:`riskml.training.fit.training_set`; and if there are both entry times and several causes.
+        As :func:`riskml.training.fit.training_set`; if the horizon is past the 10th percentile of follow-up and the
+        recipe does not force it.
 
     References
     ----------
     Collins GS et al. Evaluation of clinical prediction models (part 1). BMJ 2024;384:e074819.
     """
-    say = progress or (lambda _: None)
-    rows = training_set(recipe, cohort)
-    check_judged(recipe.name, rows.entry, rows.cause)
+    bench = bench_of(recipe, cohort, seed, jobs, progress, store)
+    return judge(bench, cohort, by=by, thorough=thorough).evaluation
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An evaluation with the predictions behind it, for whoever compares models; holds patients, stays in memory."""
+
+    evaluation: Evaluation
+    sample: Sample
+    points: Mapping[str, float]
+
+
+def judge(bench: Bench, cohort: Cohort, *, by: str | None = None, thorough: bool = False) -> Judged:
+    """What :func:`evaluate` does, once the rows are known; arguments as there."""
+    recipe, rows, seed, say = bench.recipe, bench.rows, bench.seed, bench.progress or (lambda _: None)
+    groups = groups_of(bench, cohort, by)  # before anything is fitted: a mistyped name should cost seconds
     plan = cross_validation(rows.patient, rows.event, folds=recipe.folds, repeats=recipe.repeats, seed=seed)
     size = f"{rows.n_patients} patients, {rows.n_events} events"
     say(f"{recipe.name}: {plan.repeats} x {plan.folds}-fold cross-validation of {size}")
-    label = f"{recipe.name}: cross-validation"
-    guesses = out_of_fold(recipe, rows, plan, jobs, store=store, progress=steps(progress, label))
+    guesses = out_of_fold(bench, plan)
     say(f"{recipe.name}: intervals")
-    samples = [guesses.sample(rows, repeat, recipe.horizon_months) for repeat in range(plan.repeats)]
-    points, skipped = _points(samples, plan)
-    pooled = guesses.sample(rows, None, recipe.horizon_months)
-    metrics = with_intervals(pooled, seed=seed, points=points, inflation=plan.folds / (plan.folds - 1))
+    points, pooled_folds = estimates(bench, plan, guesses)
+    pooled = guesses.sample(rows, recipe)
+    metrics = with_intervals(pooled, seed=seed, points=points, inflation=inflation(plan))
     usable, words = verdict(metrics, rows.n_events)
     horizon = None if rows.time is None else recipe.horizon_months
-    return Evaluation(
+    evaluation = Evaluation(
         model=recipe.name,
         kind=recipe.kind,
         horizon_months=horizon,
@@ -172,71 +159,39 @@ def evaluate(
         metrics=metrics,
         comparator=comparator(pooled),
         plan=plan.as_dict(),
-        folds_not_estimable=skipped,
+        folds_not_estimable=pooled_folds,
         calibration=calibration_curve(pooled.risk, rows.event, rows.time, horizon, rows.cause, rows.entry),
         distribution=risk_distribution(pooled.risk, rows.event, rows.time, horizon, rows.entry),
         usable_signal=usable,
         verdict=words,
+        parts=parts_of(bench, cohort, plan, pooled, points, groups, thorough=thorough),
     )
+    return Judged(evaluation, pooled, points)
 
 
-def out_of_fold(
+def bench_of(
     recipe: Recipe,
-    rows: TrainingSet,
-    plan: Plan,
+    cohort: Cohort,
+    seed: int = 0,
     jobs: int = 1,
-    *,
+    progress: Say | None = None,
     store: Store | None = None,
-    progress: Steps | None = None,
-) -> OutOfFold:
-    """Fit on each training fold and score its test fold with the exported portable model."""
-    folds = [(repeat, fold) for repeat in range(plan.repeats) for fold in range(plan.folds)]
-    tasks = {f"fold-{r}-{f}": (recipe, rows, plan.test_rows[r][f]) for r, f in folds}
-    results = run_tasks(_one_fold, tasks, jobs=jobs, store=store, progress=progress)
-    shape = (plan.repeats, len(rows.event))
-    risk, link, reference = np.full(shape, np.nan), np.full(shape, np.nan), np.full(shape, np.nan)
-    for (repeat, fold), (own_risk, own_link, own_reference) in zip(folds, results, strict=True):
-        test = plan.test_rows[repeat][fold]
-        risk[repeat, test], link[repeat, test], reference[repeat, test] = own_risk, own_link, own_reference
-    return OutOfFold(risk, link, reference)
+) -> Bench:
+    """The rows of a recipe, once they are known to allow a judgement; arguments and errors as for :func:`evaluate`."""
+    rows = training_set(recipe, cohort)
+    check_can_be_judged(recipe, rows)
+    return Bench(recipe, rows, seed, jobs, store, progress)
 
 
-def _one_fold(recipe: Recipe, rows: TrainingSet, test: NDArray[np.intp]) -> tuple[list[float], list[float], float]:
-    """Risk and link of each test row, and the comparator's risk."""
-    train = rows.take(np.setdiff1d(np.arange(len(rows.event)), test))
-    pipeline, horizon = fit_pipeline(recipe, train), recipe.horizon_months
-    reference, survival = comparator_risk(train, horizon), recipe.kind == "survival"
-    if is_outside(recipe.learner):  # what is judged is the estimator itself: nothing portable ships
-        design = pipeline[:-1].transform(rows.frame.iloc[test])
-        scores = answers(pipeline[-1].estimators_[0], design, horizon if survival else None)
-        link = outside_link(scores, reference, survival=survival)
-    else:
-        model = portable(recipe, train, pipeline[-1].members())
-        columns = {name: rows.frame[name].to_numpy()[test] for name in recipe.inputs}
-        scores = score_table(model, columns, len(test), (horizon,))[:, 0]
-        link = link_of(model, scores, horizon)
-    if survival:
-        return (1 - scores).tolist(), link.tolist(), 1 - reference
-    return scores.tolist(), link.tolist(), reference
+def check_can_be_judged(recipe: Recipe, rows: TrainingSet) -> None:
+    """Refuse what an evaluation could not answer, before anything is fitted.
 
-
-def _points(samples: Sequence[Sample], plan: Plan) -> tuple[dict[str, float], int]:
-    """Estimates: discrimination as the mean over test folds that allow it, the rest as means over repeats.
-
-    Returns
-    -------
-    points : dict of name to float
-    skipped : int
-        Test folds in which discrimination cannot be computed, because they hold one class only.
+    Raises
+    ------
+    NotEstimableError
+        If the horizon is past the 10th percentile of follow-up and the recipe does not force it.
     """
-    measures = measures_of(samples[0])
-    points, skipped = {}, []
-    for name, measure in measures.items():
-        parts = samples
-        if measure.ranks:
-            parts = [s.take(test) for s, deal in zip(samples, plan.test_rows, strict=True) for test in deal]
-        values = np.array([measure.of(part) for part in parts])
-        finite = values[np.isfinite(values)] if measure.ranks else values
-        points[name] = float(finite.mean()) if finite.size else math.nan
-        skipped.append(values.size - finite.size)
-    return points, skipped[0]
+    if rows.time is not None:
+        ended = rows.event if rows.cause is None else rows.cause > 0
+        at, forced = recipe.horizon_months, recipe.force_horizon
+        check_horizon(recipe.name, at, rows.time, ended, rows.entry, forced=forced)

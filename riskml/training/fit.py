@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,8 @@ class TrainingSet:
         The others, with the reason.
     cause : int array, or None
         0 censored, 1 the event, 2 a competing event, where there are several causes.
+    rows : int array
+        Positions in ``Cohort.frame``, for what is not an input: centres, dates, subgroups.
     """
 
     frame: Any
@@ -76,6 +78,7 @@ class TrainingSet:
     parts: tuple[Part, ...] = ()
     parts_left_out: tuple[str, ...] = ()
     cause: NDArray[np.intp] | None = None
+    rows: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
 
     @property
     def n_patients(self) -> int:
@@ -92,7 +95,9 @@ class TrainingSet:
         time, entry = (None if a is None else a[rows] for a in (self.time, self.entry))
         frame, event, patient = self.frame.iloc[rows], self.event[rows], self.patient[rows]
         cause = None if self.cause is None else self.cause[rows]
-        return replace(self, frame=frame, event=event, time=time, patient=patient, entry=entry, cause=cause)
+        places = self.rows[rows] if self.rows.size else self.rows
+        of_row = replace(self, frame=frame, event=event, time=time, patient=patient)
+        return replace(of_row, entry=entry, cause=cause, rows=places)
 
 
 def training_set(recipe: Recipe, cohort: Cohort) -> TrainingSet:
@@ -129,7 +134,7 @@ def training_set(recipe: Recipe, cohort: Cohort) -> TrainingSet:
     notes = (*target.notes, *(note.message for note in cohort.notes[known_before:]))
     parts, out = gate(recipe.learner, target.n_events, late_entry=target.entry is not None)
     cause = target.cause if recipe.kind == "incidence" else None
-    shown = (target.flow, grid, target.entry, target.definition, notes, parts, out, cause)
+    shown = (target.flow, grid, target.entry, target.definition, notes, parts, out, cause, target.rows)
     return TrainingSet(frame, target.event, target.time, target.patient, *shown)
 
 
@@ -153,21 +158,6 @@ def check_single_cause(name: str, target: Target) -> None:
         raise NotEstimableError(
             f"{name}: {target.n_competing} of {len(target.rows)} rows end in a competing event, which no learner here "
             "can model; count it as an event, or choose ignore or censor and say so"
-        )
-
-
-def check_judged(name: str, entry: NDArray[np.float64] | None, cause: NDArray[np.intp] | None) -> None:
-    """Refuse what no measure here can judge: delayed entry together with several causes.
-
-    Raises
-    ------
-    NotEstimableError
-        If there are both.
-    """
-    if entry is not None and cause is not None:
-        raise NotEstimableError(
-            f"{name}: C and calibration slope of several causes have no estimator here for delayed entry; start the "
-            "clock at the first dose, or train without an evaluation"
         )
 
 

@@ -16,9 +16,9 @@ from riskml.runtime.dictionary import load_dictionary
 from riskml.runtime.model import PortableModel
 from riskml.training.evaluate import Evaluation, evaluate
 from riskml.training.fit import fit_pipeline, training_set
+from riskml.training.manifest import manifest_of
 from riskml.training.recipe import Recipe
 from riskml.training.tasks import Store
-from riskml.training.train import manifest_of
 
 _WARNING = """# {label}: an estimator for research, NOT a bundle
 

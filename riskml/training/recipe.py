@@ -48,6 +48,10 @@ class Recipe:
         What is estimated; incidence where a learner of several causes was chosen.
     optional : frozenset of str
         Inputs a cohort need not have: missing throughout, they have no effect.
+    force_horizon : bool
+        Whether survival is judged at ``horizon_months`` also past the 10th percentile of follow-up.
+    thresholds : pair of float
+        The range of risks from which one might act: where net benefit is looked at.
     without_studies : tuple of str
         Studies of ``features/evidence.toml`` that literature priors and directions must not use: those the cohort comes
         from, or was simulated from.
@@ -76,6 +80,8 @@ class Recipe:
     outcome_table: Mapping[str, Any]
     optional: frozenset[str]
     without_studies: tuple[str, ...] = ()
+    force_horizon: bool = False
+    thresholds: tuple[float, float] = (0.05, 0.5)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -155,6 +161,8 @@ def _recipe(raw: Mapping[str, Any], path: Path, dictionary: Dictionary) -> Recip
         outcome_table=table,
         optional=frozenset(optional - needed),
         without_studies=tuple(raw.get("evidence", {}).get("without_studies", ())),
+        force_horizon=evaluation.get("force_horizon", False),
+        thresholds=tuple(evaluation.get("thresholds", (0.05, 0.5))),
     )
 
 

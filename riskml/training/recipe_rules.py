@@ -46,6 +46,10 @@ def _rises(value: Any) -> bool:
     return _is_list(value, _is_number) and value[0] > 0 and all(a < b for a, b in pairwise(value))
 
 
+def _are_thresholds(value: Any) -> bool:
+    return _rises(value) and len(value) == 2 and value[1] < 1
+
+
 def _whole(least: int) -> Rule:
     return Rule(lambda value: type(value) is int and value >= least, f"a whole number, {least} or more")
 
@@ -88,7 +92,13 @@ _KEYS: Mapping[str, Rule] = {
     "golden": _TABLES,
 }
 _SETTINGS: Mapping[str, Mapping[str, Rule]] = {
-    "evaluation": {"folds": _whole(2), "repeats": _whole(1), "horizon_months": _POSITIVE},
+    "evaluation": {
+        "folds": _whole(2),
+        "repeats": _whole(1),
+        "horizon_months": _POSITIVE,
+        "force_horizon": Rule(lambda value: isinstance(value, bool), "true or false"),
+        "thresholds": Rule(_are_thresholds, "two risks between 0 and 1, rising, such as [0.05, 0.4]"),
+    },
     "uncertainty": {
         "bootstrap": _whole(0),
         "level": Rule(lambda value: _is_number(value) and 0 < value < 1, "a number between 0 and 1"),

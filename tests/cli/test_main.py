@@ -16,7 +16,20 @@ from tests.repository import ROOT
 
 # The order of the contract, commands that are still to come included.
 CONTRACT = (
-    *("demo", "check", "describe", "plan", "train", "predict", "score", "validate", "update", "card", "export"),
+    *(
+        "demo",
+        "check",
+        "describe",
+        "plan",
+        "evaluate",
+        "train",
+        "predict",
+        "score",
+        "validate",
+        "update",
+        "card",
+        "export",
+    ),
     *("serve", "simulate", "features"),
 )
 HEAVY = {"numpy", "pandas", "scipy", "sklearn", "sksurv", "xgboost", "shap", "joblib", "matplotlib", "rich", "jinja2"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from riskml.cli.options import Parser, add_columns, add_command, add_jobs, check_times
+from riskml.cli.options import Parser, add_columns, add_command, add_jobs, check_times, named
 from riskml.errors import UsageError
 
 
@@ -53,3 +53,19 @@ def test_times_are_for_survival_alone():
         check_times(at, kind)
     with pytest.raises(UsageError, match="--at is for survival models"):
         check_times([12.0], "binary")
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("cohort.csv", "cohort.csv"),
+        ("/data/jane/cohort.csv", "cohort.csv"),
+        ("C:\\Users\\jane\\cohort.csv", "cohort.csv"),
+        ("out/efs/bundle/", "efs/bundle"),
+        ("bundle", "bundle"),
+        ("/bundle", "bundle"),
+        ("out/efs", "efs"),
+    ],
+)
+def test_a_page_names_files_without_their_folders(path, shown):
+    assert named(path) == shown

@@ -34,3 +34,17 @@ def test_no_small_cell_follows_from_the_total(numbers):
 )
 def test_a_sentence_keeps_everything_but_small_counts_of_rows(sentence, shown):
     assert without_small_counts(sentence) == shown
+
+
+@pytest.mark.parametrize(
+    ("numbers", "shown"),
+    [
+        ([54, 4, 4], ["5 or more", "<5", "<5"]),  # their total, 8, leaves nothing but 4 and 4
+        ([54, 30, 5, 1], ["54", "5 or more", "5 or more", "<5"]),  # a total of 6 leaves nothing but 5 and 1
+        ([54, 7, 2], ["54", "5 or more", "<5"]),
+        ([54, 2, 3], ["54", "<5", "<5"]),
+        ([9, 1, 1, 1, 1, 1], ["5 or more", *["<5"] * 5]),
+    ],
+)
+def test_what_the_total_of_the_hidden_would_tell_is_blurred_further(numbers, shown):
+    assert counts_of_a_whole(numbers) == shown

@@ -160,9 +160,11 @@ def test_validation_and_updating_derive_too(files, bundle):
     whole = derive(other, DERIVED)
     sample = predictions(bundle, whole, checked_target(bundle, whole))
     assert result.metrics["brier"].value == pytest.approx(np.mean((sample.risk - sample.event) ** 2))
-    assert all(item["missing"] < 0.5 for item in result.case_mix), "with no column at all each would be missing in all"
+    mix = result.case_mix["inputs"]
+    assert all(item["missing_here"] < 0.5 for item in mix), "with no column at all each would be missing in all"
     child = update(bundle, other)
-    assert child.manifest["lineage"][0]["before"] == json.loads(json.dumps(result.as_dict()))
+    before = child.manifest["lineage"][0]["before"]["metrics"]
+    assert before == json.loads(json.dumps(result.as_dict()["metrics"]))
     lowered = child.predict({"mrd": "0.01 %", "lymphocytes": 1.0}).readings
     assert lowered["mrd_alc_ratio"].value == pytest.approx(1e-4)
 

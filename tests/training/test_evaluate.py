@@ -16,13 +16,13 @@ from riskml.cohort.simulate import simulate
 from riskml.cohort.truth import load_truth
 from riskml.errors import NotEstimableError
 from riskml.resources import folder
-from riskml.runtime.score import score_table
 from riskml.training import measures
-from riskml.training.evaluate import Evaluation, _one_fold, evaluate, out_of_fold
-from riskml.training.fit import TrainingSet, fit_pipeline, portable, training_set
+from riskml.training.evaluate import Evaluation, evaluate
+from riskml.training.fit import fit_pipeline, training_set
 from riskml.training.metrics.binary import auc
+from riskml.training.out_of_sample import Bench, OutOfFold, estimates, out_of_fold
 from riskml.training.recipe import load_recipe
-from riskml.training.resample import Plan, cross_validation
+from riskml.training.resample import Folds, cross_validation
 
 NAMES = ("non_response", "icans", "efs")
 
@@ -31,6 +31,12 @@ NAMES = ("non_response", "icans", "efs")
 def few_resamples(monkeypatch):
     """Intervals are tested where they are made; here they only cost time."""
     monkeypatch.setattr(measures, "N_BOOT", 40)
+
+
+@pytest.fixture
+def measures_alone(monkeypatch):
+    """Blocks beside the measures have tests of their own; in large or many cohorts they only cost time."""
+    monkeypatch.setattr("riskml.training.evaluate.parts_of", lambda *_, **__: {})
 
 
 def light(name, **changes):
@@ -107,72 +113,7 @@ def test_survival_groups_of_few_patients_have_no_quantiles(cohort):
             assert len(found.with_event) == len(found.probabilities)
 
 
-# ------------------------------------------------------------------------------------------------------- no leakage
-
-
-def spoiled(rows: TrainingSet, test: np.ndarray) -> TrainingSet:
-    """The same rows with the outcomes of the test rows turned round."""
-    event = rows.event.copy()
-    event[test] = ~event[test]
-    time = None
-    if rows.time is not None:
-        time = rows.time.copy()
-        time[test] = time[test][::-1] + 1
-    return dataclasses.replace(rows, event=event, time=time)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_predictions_of_a_fold_do_not_know_its_outcomes(cohort, name):
-    recipe = light(name)
-    rows = training_set(recipe, cohort)
-    plan = cross_validation(rows.patient, rows.event, folds=5, repeats=1, seed=0)
-    for test in plan.test_rows[0]:
-        honest, blind = _one_fold(recipe, rows, test), _one_fold(recipe, spoiled(rows, test), test)
-        for a, b in zip(honest, blind, strict=True):
-            np.testing.assert_array_equal(a, b)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_predictions_of_a_fold_do_not_know_its_other_rows(cohort, name):
-    """Imputation means, scaling, prototypes and baseline: all from the training folds."""
-    recipe = light(name)
-    rows = training_set(recipe, cohort)
-    test = cross_validation(rows.patient, rows.event, folds=5, repeats=1, seed=0).test_rows[0][0]
-    frame = rows.frame.copy()
-    for column in frame:
-        if frame[column].dtype != object:
-            frame.loc[test[1:], column] = frame[column].max() * 3
-    changed = dataclasses.replace(rows, frame=frame)
-    assert _one_fold(recipe, rows, test)[0][0] == _one_fold(recipe, changed, test)[0][0]
-
-
-def test_out_of_fold_predictions_are_those_of_the_model_that_was_not_shown_the_row(cohort):
-    """One row, by hand: fit without its fold, export, score with the portable model."""
-    recipe = light("non_response")
-    rows = training_set(recipe, cohort)
-    plan = cross_validation(rows.patient, rows.event, folds=5, repeats=1, seed=1)
-    found = out_of_fold(recipe, rows, plan)
-    test = plan.test_rows[0][2]
-    train = rows.take(np.setdiff1d(np.arange(len(rows.event)), test))
-    model = portable(recipe, train, fit_pipeline(recipe, train)[-1].members())
-    want = score_table(model, {n: rows.frame[n].to_numpy()[test] for n in recipe.inputs}, len(test))[:, 0]
-    np.testing.assert_array_equal(found.risk[0, test], want)
-    np.testing.assert_allclose(found.link[0, test], np.log(want / (1 - want)))
-    np.testing.assert_array_equal(found.reference[0, test], train.event.mean())
-    assert np.isfinite([found.risk, found.link, found.reference]).all()
-
-
-def test_the_order_of_the_file_does_not_matter_to_complete_rows(cohort):
-    """Same folds, rows in another order: only ties in forming prototypes may differ, which complete rows do not use."""
-    recipe = light("efs")
-    rows = training_set(recipe, cohort)
-    plan = cross_validation(rows.patient, rows.event, folds=5, repeats=1, seed=0)
-    order = np.random.default_rng(0).permutation(len(rows.event))
-    place = np.argsort(order)
-    moved = Plan(5, 1, 0, (tuple(np.sort(place[test]) for test in plan.test_rows[0]),))
-    found, again = out_of_fold(recipe, rows, plan), out_of_fold(recipe, rows.take(order), moved)
-    whole = rows.frame.notna().all(axis=1).to_numpy()
-    np.testing.assert_allclose(again.risk[0, place[whole]], found.risk[0, whole], atol=1e-9)
+# ------------------------------------------------------------------------------------------------------- noise
 
 
 def shuffled(cohort, seed):
@@ -184,7 +125,7 @@ def shuffled(cohort, seed):
 
 
 @pytest.mark.slow
-def test_noise_earns_nothing():
+def test_noise_earns_nothing(measures_alone):
     """Labels dealt out at random: mean AUC over 20 deals of 98 patients, 18 events, is 0.5 within 3 standard errors."""
     cohort = as_cohort(simulate(200, 1))
     found = [evaluate(light("non_response"), shuffled(cohort, seed), seed=seed) for seed in range(20)]
@@ -210,7 +151,7 @@ def test_an_identifier_in_disguise_does_not_help():
         rows = training_set(recipe, noisy)
         rows.frame["cd3"], rows.frame["cd19"] = rng.lognormal(size=len(rows.event)), np.arange(len(rows.event)) + 1.0
         plan = cross_validation(rows.patient, rows.event, folds=5, repeats=2, seed=seed)
-        guesses = out_of_fold(recipe, rows, plan)
+        guesses = out_of_fold(Bench(recipe, rows), plan)
         areas += [auc(rows.event[t], guesses.risk[r, t]) for r in range(2) for t in plan.test_rows[r]]
         model = fit_pipeline(recipe, rows)
         fitted = model[-1].estimators_[0]
@@ -223,7 +164,7 @@ def test_an_identifier_in_disguise_does_not_help():
 
 
 @pytest.mark.slow
-def test_non_response_is_judged_close_to_the_true_risks_and_never_above_them(large):
+def test_non_response_is_judged_close_to_the_true_risks_and_never_above_them(large, measures_alone):
     drawn, cohort = large
     found = evaluate(light("non_response"), cohort, seed=0)
     first = (drawn.clean["cycle_index"] == 1) & drawn.clean["response"].isin(["response", "no_response"])
@@ -246,30 +187,18 @@ def test_survival_predictions_have_the_true_mean_and_slope(large):
     recipe = light("efs")
     rows = training_set(recipe, cohort)
     plan = cross_validation(rows.patient, rows.event, folds=5, repeats=1, seed=0)
-    guesses = out_of_fold(recipe, rows, plan)
+    guesses = out_of_fold(Bench(recipe, rows), plan)
     first = drawn.clean["cycle_index"] == 1
     true = load_truth().efs_survival(drawn.clean[first], [12.0])[:, 0]
     assert len(true) == len(rows.event)
     assert 1 - guesses.risk.mean() == pytest.approx(true.mean(), abs=0.01)
     assert np.corrcoef(1 - guesses.risk[0], true)[0, 1] > 0.8
-    sample = guesses.sample(rows, 0, 12.0)
+    sample = guesses.sample(rows, recipe, 0)
     # Non-response makes the true hazards non-proportional, so the slope is near 1, not 1.
     assert measures.SURVIVAL["calibration_slope"].of(sample) == pytest.approx(1, abs=0.1)
 
 
 # ------------------------------------------------------------------------------------------------- awkward cohorts
-
-
-def test_a_fold_that_holds_all_early_events_sees_hardly_any_risk(cohort):
-    """Training folds without an event by 12 months leave the little hazard that a smooth baseline puts there."""
-    recipe = light("efs")
-    rows = training_set(recipe, cohort)
-    test = np.flatnonzero(rows.event & (rows.time <= 12))
-    risk, link, reference = _one_fold(recipe, rows, test)
-    assert (np.array(risk) > 0).all()
-    assert (np.array(risk) < 0.02).all()
-    assert np.isfinite(link).all()
-    assert reference == 0
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -293,7 +222,33 @@ def test_thirty_patients_with_six_events_are_evaluated(seed):
     )
     frame.loc[frame["efs_event"] == "relapse", "efs_time"] = rng.uniform(1, 8, 6)
     small = dataclasses.replace(as_cohort(simulate(30, 0)), frame=frame, row_numbers=np.arange(2, 32))
-    found = evaluate(light("efs"), small, seed=seed)
+    with pytest.raises(NotEstimableError, match=r"10% of patients were followed for [78]\.\d months or less"):
+        evaluate(light("efs"), small, seed=seed)
+    found = evaluate(light("efs", force_horizon=True), small, seed=seed)
     assert isinstance(found, Evaluation)
     json.dumps(found.as_dict(), allow_nan=False)
     assert sum(found.calibration.patients) == 30
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_a_fold_of_one_class_is_pooled_with_its_neighbour_and_counted(cohort, last):
+    """Ten patients without the event make a fold that ranks nobody: nobody of it is dropped from the mean."""
+    recipe = light("non_response")
+    rows = training_set(recipe, cohort)
+    calm, rest = np.flatnonzero(~rows.event)[:10], np.flatnonzero(rows.event)
+    others = np.setdiff1d(np.arange(len(rows.event)), np.r_[calm, rest])
+    halves = [np.sort(np.r_[rest[k::2], others[k::2]]) for k in (0, 1)]
+    deal = (*halves, calm) if last else (calm, *halves)
+    risk = np.random.default_rng(0).random((1, len(rows.event)))
+    guesses = OutOfFold(risk, np.log(risk / (1 - risk)), np.full_like(risk, 0.2), None)
+    points, pooled = estimates(Bench(recipe, rows), Folds(3, 1, 0, (deal,)), guesses)
+    joined = (halves[0], np.r_[halves[1], calm]) if last else (np.r_[calm, halves[0]], halves[1])
+    assert pooled == 1
+    assert points["auc"] == pytest.approx(np.mean([auc(rows.event[t], risk[0, t]) for t in joined]))
+    assert points["brier"] == pytest.approx(np.mean((risk[0] - rows.event) ** 2)), "other measures pool all rows anyway"
+
+
+def test_follow_up_that_ends_early_is_refused_before_anything_is_fitted(cohort, monkeypatch):
+    monkeypatch.setattr("riskml.training.out_of_sample.score_split", None)
+    with pytest.raises(NotEstimableError, match="efs is judged at 18 months, but 10% of patients were followed for 13"):
+        evaluate(light("efs", horizon_months=18.0), cohort)

@@ -19,7 +19,6 @@ from riskml.training.background import SMALLEST_GROUP
 from riskml.training.evaluate import evaluate
 from riskml.training.fit import (
     LEAST_EVENTS,
-    check_judged,
     comparator_risk,
     fit_pipeline,
     outcome_array,
@@ -295,13 +294,6 @@ def test_an_average_goes_without_what_cannot_take_late_entry(cohort, monkeypatch
     learned = training_set(recipe, changed(cohort, entry_time=np.linspace(0.1, 2, cohort.n_courses)))
     assert [part.kind for part in learned.parts] == ["ridge_cox"]
     assert learned.parts_left_out == ("boosting cox was left out: it cannot take delayed entry",)
-
-
-def test_late_entry_with_several_causes_is_not_judged():
-    check_judged("m", None, np.array([1]))
-    check_judged("m", np.array([0.5]), None)
-    with pytest.raises(NotEstimableError, match=r"m: .* no estimator here for delayed entry"):
-        check_judged("m", np.array([0.5]), np.array([1]))
 
 
 def test_a_learner_that_knows_no_late_entry_says_so_without_a_traceback(cohort, monkeypatch):

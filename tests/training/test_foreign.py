@@ -12,13 +12,15 @@ from sklearn.naive_bayes import GaussianNB
 
 from riskml.cohort.cohort import read_cohort
 from riskml.errors import BundleError, UsageError
-from riskml.reporting.report import CohortSummary, render_report
+from riskml.reporting.cohort import CohortSummary
+from riskml.reporting.report import render_report
 from riskml.resources import folder
 from riskml.runtime.bundle import open_bundle
 from riskml.training import measures
-from riskml.training.evaluate import evaluate, out_of_fold
+from riskml.training.evaluate import evaluate
 from riskml.training.fit import training_set
 from riskml.training.foreign import train_foreign
+from riskml.training.out_of_sample import Bench, out_of_fold
 from riskml.training.recipe import load_recipe
 from riskml.training.resample import cross_validation
 from riskml.training.train import train
@@ -61,7 +63,7 @@ def test_every_fold_is_the_estimators_own_prediction(cohort):
     recipe = recipe_of("non_response")
     rows = training_set(recipe, cohort)
     plan = cross_validation(rows.patient, rows.event, folds=5, repeats=1, seed=3)
-    found = out_of_fold(recipe, rows, plan)
+    found = out_of_fold(Bench(recipe, rows), plan)
     for test in plan.test_rows[0]:
         others = np.setdiff1d(np.arange(len(rows.event)), test)
         design = DesignMatrix(recipe.features).fit(rows.frame.iloc[others])

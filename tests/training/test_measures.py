@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 
+from riskml.training import measures
 from riskml.training.measures import BINARY, SURVIVAL, Sample, comparator, measures_of, verdict, with_intervals
 from riskml.training.metrics.intervals import Interval
 
@@ -65,7 +66,8 @@ def test_intervals_centre_on_the_points_they_are_given():
     moved = with_intervals(guess, seed=1, points=points, inflation=1.25)
     assert moved["auc"].value == 0.6
     assert moved["auc"].low < 0.6 < moved["auc"].high
-    assert moved["brier"].high - moved["brier"].low == pytest.approx(own["brier"].high - own["brier"].low)
+    width = {name: found["brier"].high - found["brier"].low for name, found in (("own", own), ("moved", moved))}
+    assert width["moved"] == pytest.approx(math.sqrt(1.25) * width["own"]), "folds are five: K / (K - 1)"
     assert with_intervals(guess, seed=1)["brier"] == own["brier"]
 
 
@@ -134,3 +136,36 @@ def test_what_compares_patients_is_marked_as_such():
             assert same or not measure.ranks, name
     assert [name for name, measure in BINARY.items() if measure.ranks] == ["auc", "average_precision"]
     assert [name for name, measure in SURVIVAL.items() if measure.ranks] == ["c_index", "uno_c", "auc_at"]
+
+
+def test_a_few_events_widen_every_bootstrap_interval_by_the_quantile_of_t():
+    """Nine events: t with 8 degrees of freedom, 2.306, in place of 1.960."""
+    rng = np.random.default_rng(1)
+    event = np.arange(60) < 9
+    guess = sample(risk=np.clip(rng.beta(2, 6, 60) + 0.2 * event, 0.01, 0.99), event=event)
+    draws = measures.replicates_of(guess, 0, ["brier"])["brier"]
+    low, high = np.quantile(draws, [0.025, 0.975])
+    found = with_intervals(guess, seed=0)["brier"]
+    assert found.high - found.value == pytest.approx(2.306 / 1.960 * (high - found.value), rel=1e-3)
+    assert found.value - found.low == pytest.approx(2.306 / 1.960 * (found.value - low), rel=1e-3)
+
+
+def test_a_distance_from_the_truth_is_not_taken_for_larger_than_it_is():
+    """Resampling adds noise to a calibration curve: without a shift the interval of a small distance lies above it."""
+    rng = np.random.default_rng(2)
+    risk = rng.beta(2, 5, 150)
+    guess = sample(risk=risk, event=rng.random(150) < risk)
+    found, draws = with_intervals(guess, seed=0)["ici"], measures.replicates_of(guess, 0, ["ici"])["ici"]
+    assert found.value < np.median(draws)
+    assert found.low <= found.value <= found.high
+    assert found.value - found.low < found.value, "not below nothing"
+    assert found.high - found.value < 1.3 * (np.quantile(draws, 0.975) - np.median(draws))
+
+
+def test_named_measures_are_those_of_the_whole():
+    rng = np.random.default_rng(3)
+    risk = rng.beta(2, 5, 80)
+    guess = sample(risk=risk, event=rng.random(80) < risk)
+    some = with_intervals(guess, seed=4, names=("brier", "auc"))
+    whole = with_intervals(guess, seed=4)
+    assert some == {name: whole[name] for name in ("auc", "brier")}

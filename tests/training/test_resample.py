@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from riskml.training.resample import bootstrap_rows, cross_validation
+from riskml.training.resample import bootstrap, bootstrap_rows, cross_validation, leave_one_out, subsets, temporal
 
 
 @st.composite
@@ -105,3 +105,94 @@ def test_a_bootstrap_is_uniform_over_patients():
 def test_a_bootstrap_of_one_class_is_possible(everybody):
     rows = bootstrap_rows(np.arange(6), np.full(6, everybody), index=0, seed=0)
     assert len(rows) == 6
+
+
+@given(cohorts(), st.integers(1, 6), st.integers(0, 99))
+@settings(max_examples=40, deadline=None)
+def test_leaving_a_centre_out_never_learns_from_its_patients(cohort, centres, seed):
+    patient, _, _ = cohort
+    rng = np.random.default_rng(seed)
+    label = rng.choice(np.array([*"ABCDEF"[:centres], None], dtype=object), len(patient))  # some change hospital
+    plan = leave_one_out(patient, label, by="centre")
+    judged = np.concatenate([split.test for split in plan.splits.values()]) if plan.splits else np.empty(0, int)
+    np.testing.assert_array_equal(np.sort(judged), np.flatnonzero(label != None))  # noqa: E711
+    for name, split in plan.splits.items():
+        assert (label[split.test] == name).all()
+        assert not set(patient[split.train]) & set(patient[split.test])
+        assert (label[split.train] != None).all()  # noqa: E711
+        outside = ~np.isin(patient, patient[split.test]) & (label != None)  # noqa: E711
+        np.testing.assert_array_equal(split.train, np.flatnonzero(outside))
+
+
+@given(cohorts(), st.floats(0.1, 0.6), st.integers(0, 99))
+@settings(max_examples=40, deadline=None)
+def test_a_split_by_date_learns_from_the_past_only(cohort, share, seed):
+    patient, _, _ = cohort
+    rng = np.random.default_rng(seed)
+    when = rng.integers(2010, 2016, len(patient)).astype(float)
+    when[rng.random(len(patient)) < 0.1] = np.nan
+    plan = temporal(patient, when, share=share, by="year")
+    split = plan.splits["later"]
+    assert not set(patient[split.train]) & set(patient[split.test])
+    first = {code: np.nanmin(when[patient == code], initial=np.inf) for code in np.unique(patient)}
+    if len(split.train) and len(split.test):
+        assert max(first[code] for code in patient[split.train]) < min(first[code] for code in patient[split.test])
+    dated = sum(np.isfinite(value) for value in first.values())
+    late = len(set(patient[split.test].tolist()))
+    assert late >= np.floor(share * dated) or dated == 0
+    assert plan.as_dict()["by"] == "year"
+
+
+def test_nobody_has_a_date():
+    plan = temporal(np.arange(5), np.full(5, np.nan))
+    assert len(plan.splits["later"].train) == len(plan.splits["later"].test) == 0
+
+
+@given(cohorts(), st.integers(0, 99))
+@settings(max_examples=20, deadline=None)
+def test_a_bootstrap_judges_everybody_and_repeats_whole_patients(cohort, seed):
+    patient, event, ill = cohort
+    plan = bootstrap(patient, event, samples=3, seed=seed)
+    assert list(plan.splits) == ["boot-0", "boot-1", "boot-2"]
+    for split in plan.splits.values():
+        np.testing.assert_array_equal(split.test, np.arange(len(patient)))
+        drawn = np.bincount(split.train, minlength=len(patient))
+        assert all(len(set(drawn[patient == code])) == 1 for code in np.unique(patient))
+        with_event = sum(drawn[np.flatnonzero(patient == code)[0]] for code in ill)
+        assert with_event == len(ill), "as many patients with an event as there are"
+
+
+@given(cohorts(), st.integers(0, 99))
+@settings(max_examples=20, deadline=None)
+def test_subsets_for_a_learning_curve_are_nested_and_keep_the_share_of_events(cohort, seed):
+    patient, event, ill = cohort
+    folds = cross_validation(patient, event, folds=4, repeats=1, seed=seed)
+    shares = (0.4, 0.7, 1.0)
+    plan = subsets(folds, patient, event, shares)
+    for name, whole in folds.splits.items():
+        small, middle, full = (plan.splits[f"share-{share:g}-{name}"] for share in shares)
+        assert set(small.train) <= set(middle.train) <= set(full.train) == set(whole.train)
+        for split, share in ((small, 0.4), (middle, 0.7)):
+            kept, of = set(patient[split.train].tolist()), set(patient[whole.train].tolist())
+            assert abs(len(kept & ill) - share * len(of & ill)) < 1
+            assert abs(len(kept - ill) - share * len(of - ill)) < 1
+            np.testing.assert_array_equal(split.test, whole.test)
+            assert sorted(np.flatnonzero(np.isin(patient, list(kept)))) == sorted(split.train), "patients stay whole"
+
+
+def test_plans_are_data_with_a_digest():
+    patient, event = np.arange(30), np.arange(30) % 3 == 0
+    label = np.repeat(["A", "B", "C"], 10)
+    one, same, other = (
+        leave_one_out(patient, label, by="centre"),
+        leave_one_out(patient, label, by="centre"),
+        leave_one_out(patient, label[::-1], by="centre"),
+    )
+    assert one.digest == same.digest != other.digest
+    assert one.as_dict() == {
+        "method": "leave one centre out, grouped by patient",
+        "by": "centre",
+        "splits": 3,
+        "digest": one.digest,
+    }
+    assert bootstrap(patient, event, samples=5, seed=1).digest != bootstrap(patient, event, samples=5, seed=2).digest

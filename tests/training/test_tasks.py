@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import os
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -137,19 +138,20 @@ def test_a_store_belongs_to_recipe_rows_seed_and_code(cohort, tmp_path, monkeypa
 @pytest.mark.parametrize("name", ["non_response", "efs"])
 def test_folds_and_refits_are_taken_from_the_store(cohort, tmp_path, monkeypatch, name):
     """Half of the results are taken away, as if the run had been killed: the bundle is the same, byte for byte."""
-    from riskml.training import evaluate, measures
+    from riskml.training import measures, out_of_sample
 
     monkeypatch.setattr(measures, "N_BOOT", 20)
     recipe = light(name)
     store = Store(tmp_path / "store")
     whole = train(recipe, cohort, store=store)
     kept = sorted((tmp_path / "store").iterdir())
-    assert len(kept) == 5 + 4
+    plans = Counter(path.name.rpartition("-")[0] for path in kept)
+    assert (plans["cross-validation"], plans["cytogenetics"], plans["refit"]) == (5, 5, 4)
     for path in kept[::2]:
         path.unlink()
     resumed = train(recipe, cohort, store=store)
     assert resumed == whole == train(recipe, cohort)
-    monkeypatch.setattr(evaluate, "_one_fold", never)
+    monkeypatch.setattr(out_of_sample, "score_split", never)
     monkeypatch.setattr("riskml.training.train._refit", never)
     assert train(recipe, cohort, store=store) == whole
 
@@ -159,13 +161,13 @@ def test_no_input_and_no_identifier_of_a_patient_is_in_the_store(cohort, tmp_pat
     rows = training_set(recipe, cohort)
     bootstrap_members(recipe, rows, seed=0, store=Store(tmp_path))
     plan = cross_validation(rows.patient, rows.event, folds=5, repeats=1, seed=0)
-    from riskml.training.evaluate import out_of_fold
+    from riskml.training.out_of_sample import Bench, out_of_fold
 
-    out_of_fold(recipe, rows, plan, store=Store(tmp_path))
+    out_of_fold(Bench(recipe, rows, store=Store(tmp_path)), plan)
     text = " ".join(path.read_text(encoding="utf-8") for path in tmp_path.iterdir())
     assert not any(name in text for name in cohort.frame["patient_id"])
-    first = json.loads((tmp_path / "fold-0-0.json").read_text(encoding="utf-8"))["result"]
-    assert len(first[0]) == len(first[1]) == len(plan.test_rows[0][0])
+    first = json.loads((tmp_path / "cross-validation-0.json").read_text(encoding="utf-8"))["result"]
+    assert len(first["risk"]) == len(first["link"]) == len(plan.test_rows[0][0])
 
 
 # ------------------------------------------------------------------------------------------------------ what is said

@@ -28,9 +28,13 @@ from riskml.runtime.time_responses import Baseline
 from riskml.training import background, measures
 from riskml.training.evaluate import evaluate
 from riskml.training.fit import fit_pipeline, portable, training_set
+from riskml.training.judge.stability import stability
 from riskml.training.learners.table import LEARNERS
+from riskml.training.manifest import importance
+from riskml.training.precision import rounded
 from riskml.training.recipe import load_recipe
-from riskml.training.train import bootstrap_members, importance, rounded, train
+from riskml.training.resample import bootstrap_rows
+from riskml.training.train import bootstrap_members, bootstrap_refits, train
 
 NAMES = ("non_response", "icans", "efs")
 EMBEDDED = folder("features") / "synthetic" / "cohort.csv"
@@ -87,6 +91,33 @@ def test_more_bootstrap_members_begin_with_the_same_ones(cohort):
     assert bootstrap_members(dataclasses.replace(recipe, bootstrap=6), rows, seed=2)[:4] == few
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_refits_say_how_unstable_the_risks_are(cohort, bundles, name):
+    """From the mean of each refit, once more by hand; draws from posteriors would move further than samples do."""
+    recipe, model = light(name), bundles[name].model
+    rows = training_set(recipe, cohort)
+    columns = {name: rows.frame[name].to_numpy() for name in recipe.inputs}
+
+    def risk(members):
+        scores = score_table(model.with_(members=members), columns, len(rows.event), (recipe.horizon_months,))[:, 0]
+        return 1 - scores if recipe.kind == "survival" else scores
+
+    samples = [rows.take(bootstrap_rows(rows.patient, rows.event, index=k, seed=0)) for k in range(recipe.bootstrap)]
+    refits = [fit_pipeline(recipe, one, seed=k, light=True)[-1].members() for k, one in enumerate(samples)]
+    members, risks = bootstrap_refits(recipe, rows, model, seed=0)
+    assert members == model.bootstrap == bootstrap_members(recipe, rows, seed=0)
+    np.testing.assert_allclose(risks, [risk(one) for one in refits], atol=1e-9)
+    found = stability(risk(model.members), risks, thresholds=recipe.thresholds)
+    assert bundles[name].manifest["stability"] == found
+    assert found["refits"] == recipe.bootstrap
+
+
+def test_one_refit_or_none_says_nothing_of_stability(cohort):
+    for number in (0, 1):
+        bundle = train(light("non_response", bootstrap=number), cohort, evaluation=False)
+        assert bundle.manifest["stability"] is None
+
+
 def test_rounding_keeps_significant_digits_and_the_order_of_hazards():
     member = Member(
         0.5, Linear(-1 / 3, (2e-9 / 3, 1e7 / 3)), Baseline((0.0, 1.0, 2.0), (0.0, 1 / 3e5, 1 / 3e5 + 1e-15))
@@ -116,7 +147,8 @@ def test_the_manifest_is_the_fingerprint_of_the_training(cohort, bundles, name):
     for item, (_, count) in zip(training["left_out"], rows.flow, strict=True):
         assert item["count"] in {str(count), "5 or more"} if count >= 5 else item["count"] == ("<5" if count else "0")
     for column, share in training["missing_share"].items():
-        assert share == pytest.approx(rows.frame[column].isna().mean(), abs=5e-4)
+        gone = rows.frame[column].isna().sum()
+        assert share == pytest.approx((2.5 if 0 < gone < 5 else gone) / len(rows.event), abs=5e-4)
     assert list(training["missing_share"]) == list(load_recipe(name).inputs)
     assert (training["seed"], training["bootstrap"]) == (0, 4)
     assert [p["name"] for p in manifest["predictors"]] == [f.name for f in load_recipe(name).features]
@@ -269,7 +301,7 @@ def thirty(seed):
 def test_thirty_patients_with_six_events_make_an_honest_bundle(cohort, tmp_path, monkeypatch, name, seed):
     monkeypatch.setattr(measures, "N_BOOT", 40)
     small = dataclasses.replace(cohort, frame=thirty(seed), row_numbers=np.arange(2, 32))
-    bundle = train(light(name), small, seed=seed)
+    bundle = train(light(name, force_horizon=True), small, seed=seed)
     opened = open_bundle(bundle.save(tmp_path / name))
     prediction = opened.predict({"age": "6 a", "mrd": "1 %", "cycle_index": 1})
     bounds = zip(prediction.low, prediction.value, prediction.high, strict=True)

@@ -1,0 +1,80 @@
+"""``riskml evaluate``: how well would a recipe do, by every resampling a reviewer asks for."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from riskml.cli.options import add_columns, add_command, add_force_horizon, add_jobs, named, reading
+
+_EXAMPLES = """examples:
+  riskml evaluate cohort.csv --model non_response --out evaluation
+  riskml evaluate cohort.csv --model efs my/recipe.toml --by centre --out out
+"""
+
+
+def add_parser(commands: Any, summary: str) -> None:
+    """Declare the command's options."""
+    parser = add_command(commands, "evaluate", summary, _EXAMPLES)
+    parser.add_argument("cohort", help="csv, tsv, xlsx or parquet, one row a course")
+    parser.add_argument(
+        "--model", nargs="+", required=True, action="extend", metavar="NAME|FILE", help="recipes, by name or file"
+    )
+    add_columns(parser)
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for evaluation.json and evaluation.html")
+    parser.add_argument("--by", metavar="NAME", help="leave out each value of this variable in turn (default: centre)")
+    parser.add_argument("--quick", action="store_true", help="no bootstrap validation, learning curve or split by date")
+    add_force_horizon(parser)
+    add_jobs(parser, default=1)
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of folds and bootstraps")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Evaluate, write what was found and print the figures."""
+    from riskml.cli.findings import warn
+    from riskml.cli.progress import progress_on
+    from riskml.cli.work import evaluation_lines, plan_jobs, say
+    from riskml.errors import UsageError
+    from riskml.reporting.cohort import CohortSummary
+    from riskml.reporting.evaluation import render_evaluation
+    from riskml.runtime.files import write_whole
+    from riskml.training.compare import compare
+
+    if options.seed < 0:
+        raise UsageError(f"--seed must be 0 or more, got {options.seed}")
+    jobs = plan_jobs(
+        options.cohort, options.model, options.columns, **reading(options), force_horizon=options.force_horizon
+    )
+    warn((job.cohort, job.recipe.landmark, job.recipe.outcome) for job in jobs)
+    settings = {"seed": options.seed, "jobs": options.jobs, "by": options.by, "thorough": not options.quick}
+    with progress_on(sys.stderr, say) as progress:
+        found = compare([(job.recipe, job.cohort) for job in jobs], **settings, progress=progress)
+    out = Path(options.out)
+    for evaluation in found.evaluations:
+        text = json.dumps(evaluation.as_dict(), indent=1, allow_nan=False)
+        write_whole(out / evaluation.model / "evaluation.json", text + "\n")
+        print("\n".join(evaluation_lines(evaluation.as_dict())))
+    if found.comparison:
+        write_whole(out / "comparison.json", json.dumps(found.comparison, indent=1, allow_nan=False) + "\n")
+        print(found.comparison["words"])
+    models = [
+        {"label": job.recipe.label, "definition": job.recipe.outcome_table["definition"], "evaluation": one.as_dict()}
+        for job, one in zip(jobs, found.evaluations, strict=True)
+    ]
+    cohort, command = CohortSummary.of(jobs[0].cohort), _command(options, [job.recipe.name for job in jobs])
+    page = render_evaluation(models, cohort=cohort, comparison=found.comparison, command=command)
+    print(write_whole(out / "evaluation.html", page))
+    return 0
+
+
+def _command(options: argparse.Namespace, names: Sequence[str]) -> str:
+    """What was typed, without folders."""
+    words = ["riskml", "evaluate", named(options.cohort), "--model", *names, "--seed", str(options.seed)]
+    words += ["--by", options.by] if options.by else []
+    words += ["--quick"] if options.quick else []
+    return " ".join([*words, *(["--force-horizon"] if options.force_horizon else [])])
