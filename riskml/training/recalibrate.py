@@ -25,6 +25,7 @@ from riskml.runtime.time_responses import Baseline
 from riskml.training.metrics.binary import Objective, maximise
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 Line = tuple[float, float]
 SLOPE_SD = 0.3
 _UNCHANGED: Line = (0.0, 1.0)
@@ -64,24 +65,49 @@ def survival_line(survival: FloatArray, y: NDArray[np.void], months: Sequence[fl
         Fields event and time, and entry where patients came under risk late.
     months : sequence of float
     """
-    met = _met(survival, y, months)
-    designs = [np.column_stack([np.ones(len(met.event)), np.log(np.maximum(h, _LEAST))]) for h in (met.end, met.start)]
-    late = met.start > 0
+    met = hazards_met(survival, y, months)
+    log_end, log_start = (np.log(np.maximum(hazard, _LEAST)) for hazard in (met.end, met.start))
+    likelihood = power_likelihood(met.event, log_end, log_start, met.start > 0)
+    return _fitted(lambda line: _with_prior(line, *likelihood(line)))
 
-    def objective(line: FloatArray) -> tuple[float, FloatArray, FloatArray]:
-        if line[1] <= 0:
-            return -np.inf, np.zeros(2), np.eye(2)
-        log_end, log_start = (np.minimum(design @ line, 700.0) for design in designs)
-        end, start = np.exp(log_end), np.where(late, np.exp(log_start), 0.0)
-        value = float(np.sum(met.event * (np.log(line[1]) + log_end) - end + start))
-        score = designs[0].T @ (met.event - end) + designs[1].T @ start
+
+def power_likelihood(
+    event: FloatArray, log_end: FloatArray, log_start: FloatArray, late: BoolArray, more: FloatArray | None = None
+) -> Objective:
+    r"""Log-likelihood of :math:`H \to e^{a + z \delta} H^b` in (a, b, delta), up to a constant of the data.
+
+    Parameters
+    ----------
+    event : float array of shape (n_rows,)
+        1 where the row left with the event.
+    log_end, log_start : float arrays of shape (n_rows,)
+        Log cumulative hazard when the row left and when it came under risk; the second is read where ``late`` only.
+    late : bool array of shape (n_rows,)
+    more : float array of shape (n_rows, n_more), optional
+        The columns z.
+
+    Returns
+    -------
+    callable
+        Parameters -> value, gradient, information.
+    """
+    z = np.empty((len(event), 0)) if more is None else more
+    designs = [np.column_stack([np.ones(len(event)), log_hazard, z]) for log_hazard in (log_end, log_start)]
+
+    def objective(theta: FloatArray) -> tuple[float, FloatArray, FloatArray]:
+        if theta[1] <= 0:
+            return -np.inf, np.zeros(theta.size), np.eye(theta.size)
+        end_link, start_link = (np.minimum(design @ theta, 700.0) for design in designs)
+        end, start = np.exp(end_link), np.where(late, np.exp(start_link), 0.0)
+        value = float(np.sum(event * (np.log(theta[1]) + end_link) - end + start))
+        score = designs[0].T @ (event - end) + designs[1].T @ start
         information = (designs[0].T * end) @ designs[0] - (designs[1].T * start) @ designs[1]
-        n_events = met.event.sum()  # the event's density is the derivative of the hazard: another log b each
-        score[1] += n_events / line[1]
-        information[1, 1] += n_events / line[1] ** 2
-        return _with_prior(line, value, score, information)
+        n_events = event.sum()  # the event's density is the derivative of the hazard: another log b each
+        score[1] += n_events / theta[1]
+        information[1, 1] += n_events / theta[1] ** 2
+        return value, score, information
 
-    return _fitted(objective)
+    return objective
 
 
 def _with_prior(
@@ -128,7 +154,7 @@ def log_density(
         moved = intercept + slope * _logit(predictions[:, 0])
         return np.where(y == np.max(y), -np.logaddexp(0, -moved), -np.logaddexp(0, moved))
     survival = np.clip(predictions, _LEAST, _MOST)
-    met = _met(np.exp(-np.exp(intercept + slope * np.log(-np.log(survival)))), y, months)
+    met = hazards_met(np.exp(-np.exp(intercept + slope * np.log(-np.log(survival)))), y, months)
     density: FloatArray = met.event * np.log(np.maximum(met.rate, _LEAST)) - (met.end - met.start)
     return density
 
@@ -155,7 +181,7 @@ def mixture_weights(log_densities: FloatArray, steps: int = 500) -> FloatArray:
 
 
 @dataclass(frozen=True, slots=True)
-class _Met:
+class HazardsMet:
     """What each row met by the last month; arrays of shape (n_rows,).
 
     ``start`` and ``end`` are the cumulative hazard when it came under risk and when it left, ``event`` is 1 where it
@@ -168,7 +194,8 @@ class _Met:
     rate: FloatArray
 
 
-def _met(survival: FloatArray, y: NDArray[np.void], months: Sequence[float]) -> _Met:
+def hazards_met(survival: FloatArray, y: NDArray[np.void], months: Sequence[float]) -> HazardsMet:
+    """What each row met of the hazard its prediction says, linear between ``months``; shapes as in `survival_line`."""
     grid = np.concatenate([[0.0], months])
     hazards = np.column_stack([np.zeros(len(survival)), -np.log(np.clip(survival, _LEAST, 1.0))])
     time = np.minimum(y["time"], grid[-1])
@@ -180,7 +207,7 @@ def _met(survival: FloatArray, y: NDArray[np.void], months: Sequence[float]) -> 
     if "entry" in (y.dtype.names or ()):
         entry = np.minimum(y["entry"], grid[-1])
         start = np.array([np.interp(t, grid, h) for t, h in zip(entry, hazards, strict=True)])
-    return _Met(start, end, (y["event"] & (y["time"] <= grid[-1])).astype(float), rate)
+    return HazardsMet(start, end, (y["event"] & (y["time"] <= grid[-1])).astype(float), rate)
 
 
 def _logit(risk: FloatArray) -> FloatArray:

@@ -1,23 +1,119 @@
-"""``riskml validate`` as a process."""
+"""``riskml validate`` as a process, and the commands of docs/validation.md."""
 
 from __future__ import annotations
 
 import json
+import re
+import shlex
+import shutil
 
 import pytest
 
 from tests.cli.processes import BUNDLES, COHORT, refused
+from tests.reporting.pages import checked, small_counts, words_of
+from tests.repository import ROOT
 
 
-def test_writes_figures_and_prints_them(riskml, tmp_path):
-    assert riskml("simulate", "--patients", "300", "--seed", "4", "--out", "new.csv").returncode == 0
-    done = riskml("validate", str(BUNDLES["efs"]), "new.csv", "--out", "validation")
-    assert done.returncode == 0, done.stderr
-    result = json.loads((tmp_path / "validation" / "validation.json").read_text(encoding="utf-8"))
-    assert result["model"] == "efs"
+@pytest.fixture(scope="module")
+def place(run_riskml, tmp_path_factory):
+    """A folder with the shipped models in which the commands of the page have been run; what each printed."""
+    folder = tmp_path_factory.mktemp("page")
+    shutil.copytree(ROOT / "models", folder / "models")
+    page = (ROOT / "docs" / "validation.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```bash\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    printed = {}
+    for line in block.splitlines():
+        words = shlex.split(line)
+        assert words[0] == "riskml"
+        done = run_riskml(*words[1:], cwd=folder)
+        assert done.returncode == 0, done.stderr
+        printed[words[-1]] = done.stdout
+    return folder, printed
+
+
+def result_of(folder, name):
+    return json.loads((folder / name / "validation.json").read_text(encoding="utf-8"))
+
+
+def test_writes_figures_and_prints_them(place):
+    folder, printed = place
+    result = result_of(folder, "validation")
+    assert result["model"] == "non_response"
     assert result["synthetic"] is True
-    assert f"{result['metrics']['c_index']['value']:.3f}" in done.stdout
-    assert "verdict:" in done.stdout
+    assert result["monitoring"] is None
+    assert f"{result['metrics']['auc']['value']:.3f}" in printed["validation"]
+    assert result["membership"]["words"] in printed["validation"]
+    assert all(reason["words"] in printed["validation"] for reason in result["transport"]["reasons"])
+    assert printed["validation"].count(f"verdict: {result['verdict']}") == 1
+    shown = {item["input"] for item in result["case_mix"]["inputs"]}
+    assert shown == set(json.loads((BUNDLES["non_response"] / "model.json").read_text(encoding="utf-8"))["inputs"])
+
+
+def test_each_run_writes_a_page_that_says_what_the_json_says(place):
+    folder, printed = place
+    for name in ("validation", "monitoring", "by_centre"):
+        html = (folder / name / "validation.html").read_text(encoding="utf-8")
+        page, result = checked(html), result_of(folder, name)
+        assert printed[name].rstrip().endswith("validation.html")
+        assert small_counts(page) == []
+        assert "SYN-" not in html
+        assert str(folder) not in html
+        assert ("The batches" in html) is (result["monitoring"] is not None)
+        text, first = words_of(page), next(iter(result["metrics"].values()))
+        assert f"{first['value']:.2f} ({first['low']:.2f} to {first['high']:.2f})" in text
+        assert result["digest"] in text
+    assert "riskml validate non_response/bundle other.csv --batches 60 --seed 0" in words_of(
+        checked((folder / "monitoring" / "validation.html").read_text(encoding="utf-8"))
+    )
+
+
+def test_batches_are_printed_and_written_whole(place):
+    folder, printed = place
+    monitoring = result_of(folder, "monitoring")["monitoring"]
+    assert len(monitoring["batches"]) > 1
+    assert monitoring["cusum"]["false_alarm_probability"] == 0.05
+    for batch in monitoring["batches"]:
+        assert f"{batch['label']}: {batch['patients']} patients, {batch['events']} events" in printed["monitoring"]
+    assert f"over time: {monitoring['words']}" in printed["monitoring"]
+    centres = result_of(folder, "by_centre")["monitoring"]
+    assert centres["cusum"] is None
+
+
+def test_no_small_count_is_written(place):
+    folder, _ = place
+
+    def counts(value, key=""):
+        if isinstance(value, dict):
+            for name, part in value.items():
+                yield from counts(part, name)
+        elif isinstance(value, list):
+            for part in value:
+                yield from counts(part, key)
+        elif isinstance(value, int) and not isinstance(value, bool):
+            yield key, value
+
+    for name in ("validation", "monitoring", "by_centre"):
+        small = [(key, n) for key, n in counts(result_of(folder, name)) if 0 < n < 5 and key != "ratios"]
+        assert small == []
+        assert "SYN-" not in json.dumps(result_of(folder, name))
+
+
+def test_another_outcome_is_refused_with_the_difference_named(riskml, place):
+    other = place[0] / "other.csv"
+    done = riskml("validate", str(BUNDLES["non_response"]), str(other), "--outcome", "mrd_persists", "--out", "v")
+    refused(done, 3, "another outcome", "rule must be column", "mrd_negative", "event_levels must be no_response")
+    done = riskml("validate", str(BUNDLES["non_response"]), str(other), "--outcome", "responses", "--out", "v")
+    refused(done, 2, "there is no outcome")
+
+
+def test_batches_need_their_column(riskml, place):
+    other = place[0] / "other.csv"
+    done = riskml("validate", str(BUNDLES["non_response"]), str(other), "--batches", "year", "--out", "v")
+    refused(done, 3, "first_dose_date")
+    done = riskml("validate", str(BUNDLES["non_response"]), str(other), "--batches", "3", "--out", "v")
+    refused(done, 2, "at least 10 patients")
+    done = riskml("validate", str(BUNDLES["non_response"]), str(other), "--batches", "5000", "--out", "v")
+    refused(done, 5, "2 are needed")
 
 
 def test_the_training_cohort_is_no_external_validation(riskml, tmp_path):

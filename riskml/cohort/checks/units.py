@@ -57,13 +57,10 @@ def check_units(cohort: Cohort, dictionary: Dictionary) -> Iterator[Finding]:
         variable = dictionary.variables.get(name)
         if variable is None or variable.kind != "number":
             continue
-        value = cohort.frame[name].to_numpy(dtype=np.float64)
         if variable.quantity.name == "age":
-            yield from _months_among_years(variable, value, cohort)
-        elif variable.quantity.name not in _NO_SCALE:
-            below = cohort.below[name].to_numpy() if name in cohort.below else np.zeros(len(value), dtype=np.bool_)
-            # What lies under a limit is where the limit put it, not where a unit did.
-            measured = np.where(below | ~(value > 0), np.nan, value)
+            yield from _months_among_years(variable, cohort.frame[name].to_numpy(dtype=np.float64), cohort)
+        elif has_scale(variable):
+            measured = measured_values(cohort, name)
             yield from _mixture(variable, measured, cohort)
             yield from _whole_column(variable, measured, cohort)
 
@@ -154,28 +151,58 @@ def _mixture(variable: Variable, measured: FloatArray, cohort: Cohort) -> Iterat
         return
 
 
-def _whole_column(variable: Variable, measured: FloatArray, cohort: Cohort) -> Iterator[Finding]:
-    """Nearly everything outside the plausible range, and inside it after one factor."""
+def column_factor(variable: Variable, measured: FloatArray, plausible: tuple[float, float]) -> float | None:
+    """The factor that brings a column into the plausible range, where nearly all of it lies outside; else None.
+
+    Parameters
+    ----------
+    variable : Variable
+        Its quantity says which slips happen.
+    measured : float array of shape (n_rows,)
+        Positive values above any detection limit; NaN where there is nothing to judge.
+    plausible : (float, float)
+        Range of the true values, inclusive.
+    """
     known = measured[np.isfinite(measured)]
-    low, high = variable.soft
+    low, high = plausible
     if len(known) < MIN_GROUP or not math.isfinite(high) or np.mean((known >= low) & (known <= high)) > 0.2:
-        return
+        return None
     factor = _FACTORS.get(variable.quantity.name, _OTHER_FACTORS)[0]
     for scale in (factor, 1 / factor):
         if np.mean((known * scale >= low) & (known * scale <= high)) >= _PLAUSIBLE:
-            show = variable.quantity.show
-            usual = f"{show(low)} to {show(high)}"
-            yield in_rows(
-                "column_scale",
-                "warning",
-                [variable.name],
-                f"most values lie outside the usual {usual} (median {show(float(np.median(known)))}) and inside it "
-                f"if multiplied by {scale:g}",
-                "state the column's unit in the header or in a --columns file",
-                mask=np.isfinite(measured) & ~((measured >= low) & (measured <= high)),
-                row_numbers=cohort.row_numbers,
-            )
-            return
+            return scale
+    return None
+
+
+def measured_values(cohort: Cohort, name: str) -> FloatArray:
+    """A column's measured values, NaN elsewhere: what lies under a limit is where the limit put it, not a unit."""
+    value = cohort.frame[name].to_numpy(dtype=np.float64)
+    below = cohort.below[name].to_numpy() if name in cohort.below else np.zeros(len(value), dtype=np.bool_)
+    return np.where(below | ~(value > 0), np.nan, value)
+
+
+def has_scale(variable: Variable) -> bool:
+    """Whether a number may have been written in another unit a factor of 100 or 1000 away."""
+    return variable.kind == "number" and variable.quantity.name not in _NO_SCALE
+
+
+def _whole_column(variable: Variable, measured: FloatArray, cohort: Cohort) -> Iterator[Finding]:
+    """Nearly everything outside the plausible range, and inside it after one factor."""
+    low, high = variable.soft
+    scale = column_factor(variable, measured, variable.soft)
+    if scale is not None:
+        show = variable.quantity.show
+        known = measured[np.isfinite(measured)]
+        yield in_rows(
+            "column_scale",
+            "warning",
+            [variable.name],
+            f"most values lie outside the usual {show(low)} to {show(high)} (median {show(float(np.median(known)))}) "
+            f"and inside it if multiplied by {scale:g}",
+            "state the column's unit in the header or in a --columns file",
+            mask=np.isfinite(measured) & ~((measured >= low) & (measured <= high)),
+            row_numbers=cohort.row_numbers,
+        )
 
 
 def _months_among_years(variable: Variable, age: FloatArray, cohort: Cohort) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riskml.cohort.checks.units import check_units, find_split
+from riskml.cohort.checks.units import check_units, column_factor, find_split, has_scale, measured_values
 from tests.cohort.checks.cohorts import DICTIONARY, cohort, told
 
 SOFT = (0.01, 10.0)
@@ -90,3 +90,18 @@ def test_months_among_years():
 def test_young_adults_are_no_months(old):
     age = np.array([*np.linspace(2, 17, 30), *old])
     assert list(check_units(cohort(age=age), DICTIONARY)) == []
+
+
+@pytest.mark.parametrize("scale", [1000.0, 1 / 1000])
+def test_a_column_is_judged_against_any_range(scale):
+    value, cd3 = lognormal(60, spread=0.5), DICTIONARY["cd3"]
+    assert column_factor(cd3, value, (0.2, 5.0)) is None
+    assert column_factor(cd3, value * scale, (0.2, 5.0)) == pytest.approx(1 / scale)
+    assert column_factor(cd3, value[:2] * scale, (0.2, 5.0)) is None, "two values are no column"
+
+
+def test_what_lies_under_a_limit_was_not_measured():
+    table = cohort(below={"mrd": [True, False, False]}, mrd=[7e-5, 0.0, 0.2])
+    assert np.isnan(measured_values(table, "mrd")).tolist() == [True, True, False]
+    assert has_scale(DICTIONARY["mrd"])
+    assert not has_scale(DICTIONARY["age"])
