@@ -11,25 +11,13 @@ from typing import Any
 
 from markupsafe import Markup
 
-from riskml.reporting import figures, words
+from riskml.reporting import figures, performance, words
 from riskml.reporting.examples import by_hand, drawn, examples, predictor_label
+from riskml.reporting.judgement import judgement
 from riskml.runtime.bundle import Bundle
-from riskml.runtime.card import learner_text, metric_label, planning_text
+from riskml.runtime.card import learner_text, planning_text
 from riskml.runtime.score import quantile
-from riskml.runtime.shares import percent
-from riskml.runtime.small_cells import SMALLEST_CELL, count, counts_of_a_whole
-
-# What a perfect model and one that says the same for everybody would get.
-_IDEAL = {
-    "calibration_slope": "1",
-    "observed_expected": "1",
-    "scaled_brier": "100 %",
-    "ipa": "100 %",
-    "brier": "0",
-    "log_loss": "0",
-    "calibration_intercept": "0",
-}
-_AS_PERCENT = ("scaled_brier", "ipa")
+from riskml.runtime.small_cells import count
 
 
 def model_section(bundle: Bundle, key: str) -> dict[str, Any]:
@@ -58,10 +46,11 @@ def model_section(bundle: Bundle, key: str) -> dict[str, Any]:
         "ratio": "Odds ratio" if manifest["kind"] == "binary" else "Hazard ratio",
         "level": f"{100 * bundle.model.level:.0f} %",
         "ratios": _ratios(bundle),
-        "performance": _performance(evaluation) if evaluation else [],
+        "performance": performance.beside_comparator(evaluation) if evaluation else [],
         "verdict": manifest["verdict"],
-        "plan": _plan(evaluation) if evaluation else "",
-        "groups": _calibration_rows(evaluation) if evaluation else [],
+        "judgement": judgement(evaluation, key, stability=manifest.get("stability")),
+        "plan": performance.resampling(evaluation) if evaluation else "",
+        "groups": performance.calibration_groups(evaluation) if evaluation else [],
         "figures": list(_figures(bundle, key)),
         "by_hand": by_hand(bundle),
         "examples": examples(bundle, key),
@@ -76,12 +65,7 @@ def unit_of(manifest: Mapping[str, Any]) -> str:
 
 def learned_from(manifest: Mapping[str, Any]) -> str:
     """``"125 courses of 105 patients, 6 with the event (5 %)"``."""
-    training = manifest["training"]
-    patients = f"{count(training['n_patients'])} patients"
-    rows = f"{count(training['n_rows'])} courses of {patients}" if unit_of(manifest) == "course" else patients
-    share = training["n_events"] / max(1, training["n_rows"])
-    shown = "" if training["n_events"] < SMALLEST_CELL else f" ({percent(share)})"
-    return f"{rows}, {count(training['n_events'])} with the event{shown}"
+    return performance.size_in_words(manifest["training"], unit_of(manifest))
 
 
 def _facts(bundle: Bundle) -> list[tuple[str, str]]:
@@ -150,73 +134,12 @@ def _exp(number: float) -> float:
     return math.exp(min(number, 700.0))
 
 
-def _performance(evaluation: Mapping[str, Any]) -> list[list[str]]:
-    """Measure, the model with its interval, the comparator, the ideal."""
-    comparator, rows = evaluation["comparator"], []
-    for name, metric in evaluation["metrics"].items():
-        if name in _AS_PERCENT:
-            own, other = words.with_interval(metric, 0, scale=100, unit=" %"), "0 %"
-        else:
-            digits = 3 if name in {"brier", "log_loss"} else 2
-            own = words.with_interval(metric, digits)
-            other = words.decimal(comparator[name], digits) if name in comparator else "–"
-        rows.append([metric_label(name).partition(" (")[0], own, other, _IDEAL.get(name, "1")])
-    return rows
-
-
-def _plan(evaluation: Mapping[str, Any]) -> str:
-    plan, at = evaluation["plan"], evaluation["horizon_months"]
-    when = f", judged at {at:g} months" if at else ""
-    skipped = evaluation["folds_not_estimable"]
-    note = f" {skipped} of {plan['repeats'] * plan['folds']} test folds could not be ranked and are outside the mean."
-    method = plan["method"].removeprefix("repeated ")
-    return f"{plan['folds']}-fold {method}, repeated {plan['repeats']} times{when}.{note if skipped else ''}"
-
-
-def _calibration_rows(evaluation: Mapping[str, Any]) -> list[list[str]]:
-    """Group, patients, mean predicted risk, what happened; a group with 1 to 4 events gives no number of them."""
-    curve, rows = evaluation["calibration"], []
-    events = [round(share * size) for share, size in zip(curve["observed"], curve["patients"], strict=True)]
-    points = zip(*(curve[k] for k in ("patients", "predicted", "observed", "low", "high")), strict=True)
-    shown = zip(points, counts_of_a_whole(events), strict=True)
-    for number, ((size, predicted, observed, low, high), cell) in enumerate(shown, start=1):
-        happened = f"none (up to {percent(high)})"
-        if observed > 0:
-            happened = f"{percent(observed)} ({words.span(low, high)})" if cell.isdigit() else f"{cell} events"
-        place = {1: ", lowest risk", len(events): ", highest risk"}.get(number, "")
-        rows.append([f"{number}{place}", count(size), percent(predicted), happened])
-    return rows
-
-
 def _figures(bundle: Bundle, key: str) -> Iterator[tuple[Markup, str]]:
     """Drawings of the evaluation and of importance, each with its caption."""
     evaluation, label, unit = bundle.manifest["evaluation"], bundle.manifest["label"], unit_of(bundle.manifest)
     if evaluation:
-        curve, spread = evaluation["calibration"], evaluation["distribution"]
-        by = f" by {evaluation['horizon_months']:g} months" if evaluation["horizon_months"] else ""
-        title = f"Calibration of “{label}”: predicted against observed risk{by} in {len(curve['patients'])} groups"
-        yield (
-            drawn(figures.calibration(f"{key}-calibration", **curve, title=title)),
-            (
-                f"Calibration{by}. Each point is a group of {unit}s of similar predicted risk (cross-validated); "
-                "above it, its size. Points on the dashed line agree with what happened."
-            ),
-        )
-        # With censoring, these two counts and that of all events would tell how few are in between.
-        sizes = ["", ""] if by else [f" ({count(spread[k])})" for k in ("n_with", "n_without")]
-        groups = [
-            (f"with the event{by}{sizes[0]}", spread["with_event"]),
-            (f"without it{sizes[1]}", spread["without_event"]),
-        ]
-        title = f"Predicted risk of {unit}s with and without the event"
-        yield (
-            drawn(figures.distribution(f"{key}-distribution", groups, title=title)),
-            (
-                "Predicted risk by what happened. Box: the middle half; thick line: median; whiskers: 10th to 90th "
-                "percentile. The further apart the boxes, the better the model tells the groups apart."
-                + (f" {unit.capitalize()}s last seen event-free before then are in neither." if by else "")
-            ),
-        )
+        for svg, caption in performance.drawings(evaluation, key, label, unit):
+            yield drawn(svg), caption
     shares = bundle.manifest["importance"]
     if not shares:
         return

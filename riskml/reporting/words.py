@@ -37,6 +37,11 @@ def span(low: float, high: float) -> str:
     return second if first == second else f"{first.removesuffix(' %')} to {second}"
 
 
+def share_of(share: float) -> str:
+    """A share as percent, but ``"none"`` and ``"all"`` where it is exactly that."""
+    return "none" if share == 0 else "all" if share == 1 else percent(share)
+
+
 def signed(number: float, digits: int = 1) -> str:
     """A number with its sign, the minus as printers write it; what rounds to zero has none."""
     text = f"{number:+.{digits}f}"

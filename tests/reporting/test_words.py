@@ -15,6 +15,10 @@ def interval(value, low, high):
     return {"value": value, "low": low, "high": high}
 
 
+def test_a_share_of_nothing_or_of_all_is_said_so():
+    assert [words.share_of(share) for share in (0, 0.25, 0.9999, 1)] == ["none", "25 %", "more than 99.9 %", "all"]
+
+
 def test_spans_signs_and_ratios():
     assert words.span(0.08, 0.33) == "8 to 33 %"
     assert words.span(0.051, 0.052) == "5 %"

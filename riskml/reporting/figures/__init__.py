@@ -1,0 +1,29 @@
+"""Arrays -> SVG text: small drawings that read at phone width, in one accent colour, with words beside every colour.
+
+Nothing here sees a patient, a model or a bundle. Each function returns one ``<svg>`` element to be put into a page: its
+ids carry the figure's name, so that many can stand in one document, and the same arrays give the same bytes.
+"""
+
+from __future__ import annotations
+
+from riskml.reporting.figures.batches import control_chart, cusum
+from riskml.reporting.figures.curves import decision_curve, learning_curve, survival_curve
+from riskml.reporting.figures.inputs import importance, waterfall
+from riskml.reporting.figures.intervals import before_after, contrast, forest
+from riskml.reporting.figures.predictions import calibration, distribution, stability
+
+__all__ = [
+    "before_after",
+    "calibration",
+    "contrast",
+    "control_chart",
+    "cusum",
+    "decision_curve",
+    "distribution",
+    "forest",
+    "importance",
+    "learning_curve",
+    "stability",
+    "survival_curve",
+    "waterfall",
+]

@@ -1,0 +1,78 @@
+"""One drawing of each kind, and what a reader of it sees."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree as ET
+
+from riskml.reporting import figures
+
+GROUPS = {
+    "predicted": [0.005, 0.01, 0.02, 0.04, 0.17],
+    "observed": [0.0, 0.0, 0.04, 0.04, 0.16],
+    "low": [0.0, 0.0, 0.01, 0.01, 0.06],
+    "high": [0.13, 0.13, 0.2, 0.2, 0.35],
+    "patients": [26, 25, 25, 25, 24],
+}
+SMOOTH = {
+    "risk": [0.01, 0.05, 0.1, 0.2],
+    "observed": [0.01, None, 0.09, 0.2],
+    "low": [0, None, 0.02, 0],
+    "high": [0.1, None, 0.3, 1],
+}
+BOX = [0.02, 0.05, 0.1, 0.2, 0.3]
+LIMITS = [(0.2, 0.5, 1.5, 1.8)] * 3
+DRAWINGS = {
+    "calibration": lambda name, title: figures.calibration(name, **GROUPS, title=title),
+    "smooth": lambda name, title: figures.calibration(
+        name, **GROUPS, title=title, smooth=SMOOTH, quantiles=[0.01, 0.02]
+    ),
+    "distribution": lambda name, title: figures.distribution(
+        name, [("with (9)", BOX), ("without (<5)", [])], title=title
+    ),
+    "stability": lambda name, title: figures.stability(name, [0.1, 0.2], [0.05, 0.1], [0.2, None], title=title),
+    "importance": lambda name, title: figures.importance(
+        name, ["MRD", "Age"], [0.4, 0.0], scale="log-odds", title=title
+    ),
+    "waterfall": lambda name, title: figures.waterfall(
+        name, 0.163, [("MRD: < 0.01 %", -0.086), ("Ph+: absent", 0.012), ("CD3: 1", 0.0)], 0.089,
+        start="average", end="this patient", scale="risk", title=title,
+    ),
+    "survival": lambda name, title: figures.survival_curve(
+        name, [0.0, 6.0, 12.0], [1.0, 0.9, 0.8], [1.0, 0.8, 0.6], [1.0, 0.95, 0.9], [1.0, 0.95, 0.85],
+        marks=[6.0, 12.0], title=title,
+    ),
+    "decision": lambda name, title: figures.decision_curve(
+        name, [0.1, 0.2, 0.3], [0.1, 0.05, None], [0.0, 0.0, None], [0.2, 0.1, None], [0.08, -0.04, -0.2],
+        comparator=[0.07, 0.01, 0.0], title=title,
+    ),
+    "learning": lambda name, title: figures.learning_curve(
+        name, [30, 60, 105], [0.5, 0.46, 0.44], [0.4, 0.42, 0.41], [0.6, 0.5, 0.47],
+        fitted=([30, 100, 200], [0.5, 0.44, 0.42]), target=("the comparator", 0.45), title=title, measure="log-loss",
+    ),
+    "forest": lambda name, title: figures.forest(
+        name, [("A", 0.7, 0.6, 0.8, ""), ("B", None, None, None, "not estimable: <5 events")],
+        summary=("together", 0.7, 0.65, 0.75, ""), prediction=(0.5, 0.9), reference=0.5, title=title, measure="AUC",
+    ),
+    "before_after": lambda name, title: figures.before_after(
+        name, [("AUC", (0.7, 0.6, 0.8), (0.72, 0.6, 0.81), 1.0)], title=title
+    ),
+    "contrast": lambda name, title: figures.contrast(name, [("Age", 0.05), ("MRD", 3.2), ("Ph+", None)], title=title),
+    "control_chart": lambda name, title: figures.control_chart(
+        name, ["2022", "2023", "2024"], [1.0, 1.6, 2.5], [0.5, 1.0, None], [1.5, 2.0, None], LIMITS, title=title
+    ),
+    "cusum": lambda name, title: figures.cusum(name, ["2022", "2023"], [0.0, 5.0], [0.5, 0.0], (4.0, 4.0), title=title),
+}  # fmt: skip
+
+
+def draw(kind, name="fig", title="Drawing <of> it"):
+    return DRAWINGS[kind](name, title)
+
+
+def words_in(svg):
+    return [" ".join(element.itertext()).strip() for element in ET.fromstring(svg).iter("text")]
+
+
+def ticks_in(svg):
+    """Every number on an axis or elsewhere in the drawing."""
+    texts = (text.replace("\N{MINUS SIGN}", "-").removesuffix(" %") for text in words_in(svg))
+    return [float(text) for text in texts if text.removeprefix("-").replace(".", "", 1).isdigit()]

@@ -1,0 +1,42 @@
+"""The sheet: labels keep apart, axes end on round numbers, gaps stay gaps."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from riskml.reporting.figures.canvas import ceiling, finite, nothing, numbers, spread_out
+from tests.reporting.figures.drawings import draw, words_in
+
+
+def test_titles_and_labels_are_escaped():
+    assert '<title id="fig">Drawing &lt;of&gt; it</title>' in draw("calibration")
+    assert "MRD: < 0.01 %" in words_in(draw("waterfall"))
+
+
+def test_a_name_with_dollar_signs_is_no_formula():
+    assert words_in(nothing("f", "t", "Cost $5 and $6_x")) == ["Cost $5 and $6_x"]
+
+
+def test_what_json_cannot_hold_becomes_a_gap():
+    assert math.isnan(numbers([None])[0])
+    assert finite(numbers([None, 1]), [math.inf, 2.0]) == [1.0, 2.0]
+
+
+def test_nothing_is_one_line_in_words():
+    assert words_in(nothing("f", "t", "withheld: <5 events")) == ["withheld: <5 events"]
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=5))
+def test_labels_are_spread_out_and_stay_in_order(places):
+    spread = spread_out(sorted(places), 0.13, 1.0)
+    assert all(b - a >= 0.13 - 1e-9 for a, b in pairwise(spread))
+    assert spread[-1] <= 1.0
+
+
+@given(st.lists(st.floats(0, 1), min_size=1))
+def test_an_axis_reaches_above_every_share(shares):
+    assert max(shares) <= ceiling(shares) <= 1
