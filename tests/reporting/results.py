@@ -112,7 +112,7 @@ def monitoring(*, ordered=True):
         "by": "year" if ordered else "centre", "ordered": ordered, "horizon_months": None, "without_batch": "<5",
         "merged": ["2022"], "batches": batches, "cusum": cusum if ordered else None,
         "alarm": alarm if ordered else None,
-        "words": "since batch 2021 risks are too low; other patients than at development by mrd (first in 2022)",
+        "words": "since 2021 risks are too low; other patients than at development by mrd (first in 2022)",
     }  # fmt: skip
 
 

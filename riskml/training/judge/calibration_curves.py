@@ -186,9 +186,10 @@ def d_calibration_of(sample: Sample) -> dict[str, Any] | None:
 def _d_words(p_value: float, n_bins: int) -> str:
     if not np.isfinite(p_value):
         return f"fewer than {LEAST_EXPECTED} patients a bin: there is no test"
+    shown = "P < .001" if p_value < 0.001 else "P > .99" if p_value > 0.99 else f"P {p_value:.2g}"
     if p_value < 1 - LEVEL:
-        return f"the predicted curves disagree with what happened over their length (P {p_value:.2g}, {n_bins} bins)"
+        return f"the predicted curves disagree with what happened over their length ({shown}, {n_bins} bins)"
     return (
-        f"no disagreement over the length of the curves is shown (P {p_value:.2g}, {n_bins} bins); where many are "
+        f"no disagreement over the length of the curves is shown ({shown}, {n_bins} bins); where many are "
         "censored the test hardly ever shows one"
     )

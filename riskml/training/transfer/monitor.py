@@ -133,7 +133,7 @@ def monitor(
         "batches": batches,
         "cusum": cusum,
         "alarm": alarm,
-        "words": _words(batches, alarm),
+        "words": _words(batches, alarm, ordered=found.ordered),
     }
 
 
@@ -323,18 +323,18 @@ def _alarm(series: Series, found: Batches, watches: tuple[Watch, ...]) -> dict[s
     }
 
 
-def _words(batches: list[dict[str, Any]], alarm: Mapping[str, Any] | None) -> str:
+def _words(batches: list[dict[str, Any]], alarm: Mapping[str, Any] | None, *, ordered: bool) -> str:
     beyond = [batch["label"] for batch in batches if batch["status"] == "action"]
     if alarm is not None:
         ratio = alarm["observed_expected_since"]
         text = (
-            f"since batch {alarm['since']} risks are {alarm['direction']} (observed / expected {ratio['value']:.2f} "
-            f"from there on; alarm in batch {alarm['batch']})"
+            f"since {alarm['since']} risks are {alarm['direction']} (observed / expected {ratio['value']:.2f} "
+            f"from there on; alarm in {alarm['batch']})"
         )
     elif beyond:
-        text = f"risks are off in {', '.join(beyond)}, without a lasting change"
+        text = f"risks are off in {', '.join(beyond)}{', without a lasting change' if ordered else ''}"
     else:
-        text = "no change of the level beyond chance"
+        text = f"no {'change' if ordered else 'difference'} of the level beyond chance"
     moved: dict[str, str] = {}
     for batch in batches:
         for name in batch["drifted"]:

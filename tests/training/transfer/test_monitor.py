@@ -77,7 +77,7 @@ def test_a_change_is_named_with_its_beginning(right, cohort, odds, direction):
     found = monitor(bundle, dated(moved), "year")
     assert found["alarm"]["direction"] == direction
     assert found["alarm"]["since"] in {"2018", "2019"}
-    assert f"since batch {found['alarm']['since']} risks are {direction}" in found["words"]
+    assert f"since {found['alarm']['since']} risks are {direction}" in found["words"]
     ratio = found["alarm"]["observed_expected_since"]
     assert (ratio["low"] > 1) if direction == "too low" else (ratio["high"] < 1)
 
