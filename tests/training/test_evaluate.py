@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.random_cohorts import judged
 from riskml.cohort.cohort import cohort_from_table, read_cohort
 from riskml.cohort.read import RawTable
 from riskml.cohort.simulate import simulate
@@ -19,6 +20,7 @@ from riskml.resources import folder
 from riskml.training import measures
 from riskml.training.evaluate import Evaluation, evaluate
 from riskml.training.fit import fit_pipeline, training_set
+from riskml.training.judge import calibration_curves, subgroups, utility
 from riskml.training.metrics.binary import auc
 from riskml.training.out_of_sample import Bench, OutOfFold, estimates, out_of_fold
 from riskml.training.recipe import load_recipe
@@ -252,3 +254,12 @@ def test_follow_up_that_ends_early_is_refused_before_anything_is_fitted(cohort, 
     monkeypatch.setattr("riskml.training.out_of_sample.score_split", None)
     with pytest.raises(NotEstimableError, match="efs is judged at 18 months, but 10% of patients were followed for 13"):
         evaluate(light("efs", horizon_months=18.0), cohort)
+
+
+@pytest.mark.parametrize("seed", range(7000, 7012))
+def test_cohorts_nobody_would_wish_for_give_numbers_or_a_reason(monkeypatch, seed):
+    """A dozen of the thousand of `python -m benchmarks.random_cohorts`: few events, ties, gaps, centres of one."""
+    for module in (measures, calibration_curves, subgroups, utility):  # the study sets them for a process of its own
+        monkeypatch.setattr(module, "N_BOOT", 60)
+    _, _, said = judged(seed, whole=False)
+    assert said == "numbers" or said.startswith("not estimable: ")
