@@ -19,9 +19,7 @@ def test_a_batch_beyond_its_limits_is_marked_in_the_chart_and_alarms_the_sum():
     chart, cusum = (text_of(svg) for svg, _ in part["figures"])
     assert {"2020", "&lt;b&gt;A&amp;B&lt;/b&gt;", "2022", "outside", "outside 3 sigma"} <= set(chart)
     assert "alarm" in cusum
-    assert part["sentences"][0].startswith(
-        "Since 2021 risks are too low; other patients than at development by Marrow"
-    )
+    assert part["sentences"][0].startswith("Since 2021 risks are too low; other patients than at development by Marrow")
     assert "an alarm in 5 % of such series" in part["figures"][1][1]
 
 
