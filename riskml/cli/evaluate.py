@@ -9,7 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from riskml.cli.options import add_columns, add_command, add_force_horizon, add_jobs, named, reading
+from riskml.cli.options import (
+    add_columns,
+    add_command,
+    add_force_horizon,
+    add_jobs,
+    add_models,
+    add_seed,
+    named,
+    reading,
+)
 
 _EXAMPLES = """examples:
   riskml evaluate cohort.csv --model non_response --out evaluation
@@ -20,17 +29,14 @@ _EXAMPLES = """examples:
 def add_parser(commands: Any, summary: str) -> None:
     """Declare the command's options."""
     parser = add_command(commands, "evaluate", summary, _EXAMPLES)
-    parser.add_argument("cohort", help="csv, tsv, xlsx or parquet, one row a course")
-    parser.add_argument(
-        "--model", nargs="+", required=True, action="extend", metavar="NAME|FILE", help="recipes, by name or file"
-    )
+    add_models(parser)
     add_columns(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for evaluation.json and evaluation.html")
     parser.add_argument("--by", metavar="NAME", help="leave out each value of this variable in turn (default: centre)")
     parser.add_argument("--quick", action="store_true", help="no bootstrap validation, learning curve or split by date")
     add_force_horizon(parser)
     add_jobs(parser, default=1)
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of folds and bootstraps")
+    add_seed(parser, "folds and bootstraps")
     parser.set_defaults(run=run)
 
 
@@ -38,23 +44,21 @@ def run(options: argparse.Namespace) -> int:
     """Evaluate, write what was found and print the figures."""
     from riskml.cli.findings import warn
     from riskml.cli.progress import progress_on
-    from riskml.cli.work import evaluation_lines, plan_jobs, say
-    from riskml.errors import UsageError
+    from riskml.cli.work import evaluation_lines, make_folders, plan_jobs, say
     from riskml.reporting.cohort import CohortSummary
     from riskml.reporting.evaluation import render_evaluation
     from riskml.runtime.files import write_whole
     from riskml.training.compare import compare
 
-    if options.seed < 0:
-        raise UsageError(f"--seed must be 0 or more, got {options.seed}")
     jobs = plan_jobs(
         options.cohort, options.model, options.columns, **reading(options), force_horizon=options.force_horizon
     )
+    out = Path(options.out)
+    make_folders(out, [job.recipe.name for job in jobs])
     warn((job.cohort, job.recipe.landmark, job.recipe.outcome) for job in jobs)
     settings = {"seed": options.seed, "jobs": options.jobs, "by": options.by, "thorough": not options.quick}
     with progress_on(sys.stderr, say) as progress:
         found = compare([(job.recipe, job.cohort) for job in jobs], **settings, progress=progress)
-    out = Path(options.out)
     for evaluation in found.evaluations:
         text = json.dumps(evaluation.as_dict(), indent=1, allow_nan=False)
         write_whole(out / evaluation.model / "evaluation.json", text + "\n")

@@ -61,6 +61,29 @@ def check_times(at: Sequence[float] | None, kind: str) -> None:
         raise UsageError("--at is for survival models; this one gives a single probability")
 
 
+def add_models(parser: Parser) -> None:
+    """The cohort and the recipes of every command that fits some."""
+    parser.add_argument("cohort", help="csv, tsv, xlsx or parquet, one row a course")
+    parser.add_argument(
+        "--model", nargs="+", required=True, action="extend", metavar="NAME|FILE", help="recipes, by name or file"
+    )
+
+
+def add_seed(parser: Parser, what: str) -> None:
+    """The option of every command that draws anything; a seed below 0 is refused."""
+    parser.add_argument("--seed", type=_seed, default=0, metavar="S", help=f"seed of {what}")
+
+
+def _seed(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise UsageError(f"--seed must be 0 or more, got {number}")
+    return number
+
+
+_seed.__name__ = "seed"
+
+
 def add_force_horizon(parser: Parser) -> None:
     """The option of every command that judges survival at some month."""
     what = "judge survival also where more than a tenth of patients were not followed that long"

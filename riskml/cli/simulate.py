@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from riskml.cli.options import add_command
+from riskml.cli.options import add_command, add_seed
 from riskml.errors import UsageError
 
 EXAMPLES = """\
@@ -29,7 +29,7 @@ def add_parser(commands: Any, summary: str) -> None:
     """Declare the command's options."""
     parser = add_command(commands, "simulate", summary, EXAMPLES)
     parser.add_argument("--patients", type=int, required=True, metavar="N", help="number of patients, 1 or more")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="0 or more (default: 0)")
+    add_seed(parser, "what is drawn, 0 or more (default: 0)")
     parser.add_argument("--truth", type=Path, metavar="FILE", help="generating truth (default: the embedded one)")
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help="csv or .parquet to write; replaced if it exists"
@@ -47,8 +47,6 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.patients < 1:
         raise UsageError(f"--patients must be 1 or more, got {args.patients}")
-    if args.seed < 0:
-        raise UsageError(f"--seed must be 0 or more, got {args.seed}")
     if args.out.is_dir():
         raise UsageError(
             f"--out must be a file, but {args.out} is a folder: write for example {args.out / 'cohort.csv'}"

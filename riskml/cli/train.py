@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from riskml.cli.options import add_columns, add_command, add_force_horizon, add_jobs, reading
+from riskml.cli.options import add_columns, add_command, add_force_horizon, add_jobs, add_models, add_seed, reading
 
 _EXAMPLES = """examples:
   riskml train cohort.csv --model non_response efs --out out
@@ -17,14 +17,11 @@ _EXAMPLES = """examples:
 def add_parser(commands: Any, summary: str) -> None:
     """Declare the command's options."""
     parser = add_command(commands, "train", summary, _EXAMPLES)
-    parser.add_argument("cohort", help="csv, tsv, xlsx or parquet, one row a course")
-    parser.add_argument(
-        "--model", nargs="+", required=True, action="extend", metavar="NAME|FILE", help="recipes, by name or file"
-    )
+    add_models(parser)
     add_columns(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for bundles, evaluations and report.html")
     add_jobs(parser, default=1)
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of folds and bootstraps")
+    add_seed(parser, "folds and bootstraps")
     add_force_horizon(parser)
     parser.add_argument("--no-evaluate", action="store_true", help="skip cross-validation; the bundle then says so")
     parser.set_defaults(run=run)
@@ -34,10 +31,7 @@ def run(options: argparse.Namespace) -> int:
     """Train and print the summary."""
     from riskml.cli.findings import warn
     from riskml.cli.work import plan_jobs, run_jobs, summary_lines
-    from riskml.errors import UsageError
 
-    if options.seed < 0:
-        raise UsageError(f"--seed must be 0 or more, got {options.seed}")
     how = {"evaluate": not options.no_evaluate, "force_horizon": options.force_horizon}
     jobs = plan_jobs(options.cohort, options.model, options.columns, **reading(options), **how)
     warn((job.cohort, job.recipe.landmark, job.recipe.outcome) for job in jobs)

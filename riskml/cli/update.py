@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riskml.cli.options import add_columns, add_command, add_force_horizon, add_jobs, named, reading
+from riskml.cli.options import add_columns, add_command, add_force_horizon, add_jobs, add_seed, named, reading
 
 if TYPE_CHECKING:
     from riskml.cohort.cohort import Cohort
@@ -31,7 +31,7 @@ def add_parser(commands: Any, summary: str) -> None:
         help="what was done, why and with what result: a page if it ends in .html, else JSON",
     )
     add_force_horizon(parser)
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of folds, bootstraps and draws")
+    add_seed(parser, "folds, bootstraps and draws")
     add_jobs(parser, default=1)
     parser.set_defaults(run=run)
 

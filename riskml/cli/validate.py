@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from riskml.cli.options import add_columns, add_command, named, reading
+from riskml.cli.options import add_columns, add_command, add_force_horizon, add_seed, named, reading
+
+if TYPE_CHECKING:
+    from riskml.cohort.cohort import Cohort
 
 _EXAMPLES = """examples:
   riskml validate out/efs other_hospital.csv --out validation
@@ -35,10 +38,8 @@ def add_parser(commands: Any, summary: str) -> None:
     parser.add_argument(
         "--development", metavar="FILE", help="the cohort the model was trained on, for a membership model of its rows"
     )
-    parser.add_argument(
-        "--force-horizon", action="store_true", help="judge survival past the 10th percentile of follow-up"
-    )
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the bootstrap intervals")
+    add_force_horizon(parser)
+    add_seed(parser, "the bootstrap intervals")
     parser.set_defaults(run=run)
 
 
@@ -55,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     bundle = open_bundle(options.bundle)
     cohort = read_cohort(options.cohort, options.columns, **reading(options))
     settings = {"outcome": options.outcome, "force_horizon": options.force_horizon, "seed": options.seed}
-    development = read_cohort(options.development) if options.development else None
+    development = _development(options.development) if options.development else None
     watched = monitor(bundle, cohort, options.batches, **settings) if options.batches else None
     result = validate(bundle, cohort, development=development, **settings).as_dict() | {"monitoring": watched}
     out = Path(options.out)
@@ -67,6 +68,16 @@ def run(options: argparse.Namespace) -> int:
     _show(result)
     print(page)
     return 0
+
+
+def _development(path: str) -> Cohort:
+    """The cohort of training, by the map that ships with its model where it is a known file."""
+    from riskml.cli.work import shipped_map
+    from riskml.cohort.cohort import cohort_from_table
+    from riskml.cohort.read_table import read_table
+
+    table = read_table(path)
+    return cohort_from_table(table, shipped_map(table.columns))
 
 
 def _command(options: argparse.Namespace) -> str:

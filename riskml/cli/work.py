@@ -178,15 +178,23 @@ def _prepare(out: Path, jobs: Sequence[Job]) -> None:
     from riskml.runtime.bundle import ESTIMATOR, check_place
     from riskml.training.learners.outside import is_outside
 
+    make_folders(out, [job.recipe.name for job in jobs])
+    for job in jobs:
+        home = out / job.recipe.name
+        check_place(home / "bundle")
+        # Whoever then asks the folder for a prediction must not get it from the model of another day.
+        other = home / ("bundle" if is_outside(job.recipe.learner) else ESTIMATOR)
+        if other.exists():
+            raise UsageError(f"{other} is of an earlier training: take it away, or choose another place")
+
+
+def make_folders(out: Path, names: Iterable[str] = ()) -> None:
+    """Make a folder and those in it before the work: that it cannot be written should not come out after minutes."""
+    from riskml.errors import UsageError
+
     try:
-        for job in jobs:
-            home = out / job.recipe.name
+        for home in (out, *(out / name for name in names)):
             home.mkdir(parents=True, exist_ok=True)
-            check_place(home / "bundle")
-            # Whoever then asks the folder for a prediction must not get it from the model of another day.
-            other = home / ("bundle" if is_outside(job.recipe.learner) else ESTIMATOR)
-            if other.exists():
-                raise UsageError(f"{other} is of an earlier training: take it away, or choose another place")
     except OSError as error:
         raise UsageError(f"cannot write into {str(out)!r}: {error.strerror}") from None
 

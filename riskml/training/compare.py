@@ -71,9 +71,8 @@ def _comparison(found: Sequence[Judged], seed: int) -> dict[str, Any]:
         if not _same(first, second):
             apart.append(f"{names[0]} and {names[1]}")
             continue
-        points, folds = (first.points, second.points), first.evaluation.plan["folds"]
-        how = {"seed": seed, "points": points, "inflation": folds / (folds - 1)}
-        both = differences(first.sample, second.sample, AGAINST_MODEL, **how)
+        points, spread = (first.points, second.points), first.inflation
+        both = differences(first.sample, second.sample, AGAINST_MODEL, seed=seed, points=points, inflation=spread)
         pairs.append({"models": list(names), "differences": as_rows(both, names[1])})
     chosen = [_best_of(group, seed) for group in _groups(found) if len(group) > 1]
     return {"pairs": pairs, "chosen": chosen, "words": _words(pairs, chosen, apart)}

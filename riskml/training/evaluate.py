@@ -133,6 +133,7 @@ class Judged:
     evaluation: Evaluation
     sample: Sample
     points: Mapping[str, float]
+    inflation: float
 
 
 def judge(bench: Bench, cohort: Cohort, *, by: str | None = None, thorough: bool = False) -> Judged:
@@ -166,7 +167,7 @@ def judge(bench: Bench, cohort: Cohort, *, by: str | None = None, thorough: bool
         verdict=words,
         parts=parts_of(bench, cohort, plan, pooled, points, groups, thorough=thorough),
     )
-    return Judged(evaluation, pooled, points)
+    return Judged(evaluation, pooled, points, inflation(plan))
 
 
 def bench_of(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from riskml.training.tasks import Say, Store, run_tasks, steps
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
+SplitTask = Callable[[Recipe, TrainingSet, IntArray, IntArray], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,10 +101,14 @@ class Bench:
         label : str
             One word, different for each plan: it names the tasks in the store.
         """
+        results = self.run(score_split, splits, label)
+        return [guess_of(split.test, found) for split, found in zip(splits.values(), results, strict=True)]
+
+    def run(self, function: SplitTask, splits: Mapping[str, Split], label: str) -> list[dict[str, Any]]:
+        """JSON data of ``function(recipe, rows, train, test)`` for each split, in order; arguments as for `score`."""
         tasks = {f"{label}-{n}": (self.recipe, self.rows, s.train, s.test) for n, s in enumerate(splits.values())}
         counted = steps(self.progress, f"{self.recipe.name}: {label.replace('_', ' ')}")
-        results = run_tasks(score_split, tasks, jobs=self.jobs, store=self.store, progress=counted)
-        return [guess_of(split.test, found) for split, found in zip(splits.values(), results, strict=True)]
+        return run_tasks(function, tasks, jobs=self.jobs, store=self.store, progress=counted)
 
     def sample(self, guess: Guess) -> Sample:
         """A split's predictions set against what happened."""

@@ -126,3 +126,23 @@ def test_the_training_cohort_is_no_external_validation(riskml, tmp_path):
 def test_paths_that_are_not_there(riskml, missing):
     bundle = "nowhere" if missing == "bundle" else str(BUNDLES["efs"])
     refused(riskml("validate", bundle, "nothing.csv", "--out", "v"), 2, "no")
+
+
+@pytest.mark.parametrize("command", ["validate", "update"])
+def test_a_seed_below_zero_is_refused_in_words(run_riskml, tmp_path, command):
+    done = run_riskml(command, BUNDLES["efs"], COHORT, "--out", "o", "--seed", "-1", cwd=tmp_path)
+    refused(done, 2, "--seed must be 0 or more, got -1")
+
+
+def test_the_development_file_is_read_by_the_map_that_ships_with_its_model(run_riskml, tmp_path, data_file):
+    """Every other patient of the trial as the new cohort: other bytes than the file of training, the same columns."""
+    path = data_file("target_aall0232/aall0232.csv")
+    header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    (tmp_path / "half.csv").write_text("".join([header, *rows[::2]]), encoding="utf-8")
+    (columns,) = (ROOT / "models" / "induction_efs" / "columns").glob("*.toml")
+    words = ("half.csv", "--columns", columns, "--development", path, "--force-horizon", "--out", "o")
+    done = run_riskml("validate", BUNDLES["induction_efs"], *words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "o" / "validation.json").read_text(encoding="utf-8"))["membership"]
+    assert "from_aggregates" in found
+    assert 0.4 < found["c"]["value"] < 0.6, "nobody can tell these patients from themselves"

@@ -12,6 +12,7 @@ from riskml.reporting.figures.canvas import (
     GREY,
     INK,
     PALE,
+    Series,
     canvas,
     finite,
     legend,
@@ -21,7 +22,6 @@ from riskml.reporting.figures.canvas import (
 )
 from riskml.reporting.words import MINUS
 
-Series = Sequence[float | None]
 # Labels of batches that fit side by side, and words at marks that do not meet.
 _LABELS, _NAMED = 12, 20
 _MARKS: dict[str, dict[str, Any]] = {

@@ -39,6 +39,7 @@ _STYLE = {
     "text.parse_math": False,  # a name with two dollar signs is a name, not a formula
 }
 # The page is read where DejaVu may be absent; Verdana has its widths, other fonts are narrower and so never overlap.
+Series = Sequence[float | None]
 _FONTS = "'DejaVu Sans', Verdana, sans-serif"
 _NOT_DRAWING = re.compile(r"<defs>\s*<style.*?</style>\s*</defs>|<metadata>.*?</metadata>|<!--.*?-->", re.DOTALL)
 

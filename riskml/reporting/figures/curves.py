@@ -11,6 +11,7 @@ from riskml.reporting.figures.canvas import (
     GREY,
     INK,
     PALE,
+    Series,
     canvas,
     finite,
     legend,
@@ -21,8 +22,6 @@ from riskml.reporting.figures.canvas import (
 )
 from riskml.reporting.words import MINUS
 from riskml.runtime.shares import percent
-
-Series = Sequence[float | None]
 
 
 def survival_curve(

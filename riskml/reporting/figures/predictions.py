@@ -11,6 +11,7 @@ from riskml.reporting.figures.canvas import (
     GREY,
     INK,
     PALE,
+    Series,
     canvas,
     ceiling,
     finite,
@@ -23,8 +24,6 @@ from riskml.reporting.figures.canvas import (
     svg,
 )
 from riskml.runtime.shares import percent
-
-Series = Sequence[float | None]
 
 
 def calibration(

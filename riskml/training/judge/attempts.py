@@ -10,11 +10,11 @@ import numpy as np
 from scipy.special import logit
 
 from riskml.errors import NotEstimableError
+from riskml.runtime.small_cells import without_small_counts
 from riskml.training.fit import TrainingSet, comparator_risk
 from riskml.training.out_of_sample import Bench, Guess, guess_of, months_judged, score_split
 from riskml.training.recipe import Recipe
 from riskml.training.resample import IntArray, Split
-from riskml.training.tasks import run_tasks, steps
 
 # What small or one-sided samples make of a sound recipe; anything else is a mistake of ours and should be seen.
 CANNOT = (NotEstimableError, ValueError)
@@ -36,6 +36,11 @@ class Attempt:
     guess: Guess
     reason: str
 
+    @property
+    def why_not(self) -> str | None:
+        """The reason as it may be shown, without small counts; None where there is none."""
+        return without_small_counts(f"not estimable: {self.reason}") if self.reason else None
+
 
 def attempts(bench: Bench, splits: Mapping[str, Split], label: str) -> list[Attempt]:
     """As :meth:`Bench.score`, but a split that cannot be fitted is answered by its comparator and says why.
@@ -47,9 +52,7 @@ def attempts(bench: Bench, splits: Mapping[str, Split], label: str) -> list[Atte
     label : str
         One word, different for each plan: it names the tasks in the store.
     """
-    tasks = {f"{label}-{n}": (bench.recipe, bench.rows, s.train, s.test) for n, s in enumerate(splits.values())}
-    counted = steps(bench.progress, f"{bench.recipe.name}: {label.replace('_', ' ')}")
-    found = run_tasks(attempt_split, tasks, jobs=bench.jobs, store=bench.store, progress=counted)
+    found = bench.run(attempt_split, splits, label)
     return [Attempt(guess_of(s.test, f), f["reason"]) for s, f in zip(splits.values(), found, strict=True)]
 
 

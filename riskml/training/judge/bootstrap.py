@@ -17,7 +17,6 @@ from riskml.training.measures import Sample, measures_of, with_intervals
 from riskml.training.out_of_sample import Bench, guess_of
 from riskml.training.recipe import Recipe
 from riskml.training.resample import IntArray, Split, bootstrap
-from riskml.training.tasks import run_tasks, steps
 
 FloatArray = NDArray[np.float64]
 GAINS = frozenset({"auc", "average_precision", "c_index", "uno_c", "auc_at", "scaled_brier", "ipa"})
@@ -82,9 +81,7 @@ def bootstrap_validation(bench: Bench, samples: int = 200) -> dict[str, Any]:
     every = np.arange(len(bench.rows.event))
     sample = bench.sample(bench.score({"everybody": Split(every, every)}, "apparent")[0])
     plan = bootstrap(bench.rows.patient, bench.rows.event, samples=samples, seed=bench.seed)
-    tasks = {f"boot-{n}": (bench.recipe, bench.rows, s.train, s.test) for n, s in enumerate(plan.splits.values())}
-    counted = steps(bench.progress, f"{bench.recipe.name}: bootstrap validation")
-    found = run_tasks(judged_refit, tasks, jobs=bench.jobs, store=bench.store, progress=counted)
+    found = bench.run(judged_refit, plan.splits, "bootstrap_validation")
     refits = [refit for refit in found if not refit["reason"]]
     block = _estimates(sample, refits, samples, bench.seed)
     first = next(iter(measures_of(sample)))

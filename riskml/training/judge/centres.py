@@ -12,9 +12,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit, ndtr
 
-from riskml.errors import NotEstimableError
-from riskml.runtime.small_cells import without_small_counts
 from riskml.training import measures
+from riskml.training.judge.attempts import attempts
 from riskml.training.judge.floor import not_judged, not_learned, shown_counts
 from riskml.training.judge.shown import plain, plain_interval
 from riskml.training.measures import LEVEL, Sample, measures_of, replicates_of
@@ -182,25 +181,12 @@ def within_groups(samples: Sequence[Sample], *, seed: int) -> Interval:
 
 def _scored(bench: Bench, plan: Plan) -> dict[str, Guess | str]:
     """Predictions for each centre, or why there are none."""
-    found: dict[str, Guess | str] = {}
-    splits = {}
-    for name, split in plan.splits.items():
-        why_not = not_learned(bench.rows.take(split.train))
-        if why_not:
-            found[name] = why_not
-        else:
-            splits[name] = split
+    reasons = {name: not_learned(bench.rows.take(split.train)) for name, split in plan.splits.items()}
+    splits = {name: split for name, split in plan.splits.items() if reasons[name] is None}
     # The plan's digest: what a store holds of another split by the same variable must not be taken for this one.
-    task = f"without_{plan.settings['by']}_{plan.digest[:8]}"
-    try:
-        found.update(zip(splits, bench.score(splits, task), strict=True))
-    except NotEstimableError:  # of which split nobody says: one at a time
-        for number, (name, split) in enumerate(splits.items()):
-            try:
-                found[name] = bench.score({name: split}, f"{task}_{number}")[0]
-            except NotEstimableError as error:
-                found[name] = without_small_counts(f"not estimable: {error}")
-    return {name: found[name] for name in plan.splits}
+    tried = attempts(bench, splits, f"without_{plan.settings['by']}_{plan.digest[:8]}")
+    found = {name: one.why_not or one.guess for name, one in zip(splits, tried, strict=True)}
+    return {name: reason or found[name] for name, reason in reasons.items()}
 
 
 def _measured(sample: Sample, seed: int) -> Found:

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from riskml.errors import NotEstimableError
-from riskml.runtime.small_cells import without_small_counts
+from riskml.training.judge.attempts import attempts
 from riskml.training.judge.floor import not_judged, not_learned, shown_counts
 from riskml.training.judge.shown import plain_interval
 from riskml.training.measures import with_intervals
@@ -65,14 +64,11 @@ def later(bench: Bench, when: NDArray[np.float64], *, by: str = "date", share: f
     metrics: dict[str, Interval] = {}
     why_not = not_learned(rows.take(split.train))
     if why_not is None:
-        try:
-            # The plan's digest: what a store holds of another split by date must not be taken for this one.
-            sample = bench.sample(bench.score(plan.splits, f"later_{plan.digest[:8]}")[0])
-        except NotEstimableError as error:
-            why_not = without_small_counts(f"not estimable: {error}")
-        else:
-            why_not = not_judged(sample)
-            metrics = {} if why_not else with_intervals(sample, seed=bench.seed)
+        # The plan's digest: what a store holds of another split by date must not be taken for this one.
+        (tried,) = attempts(bench, plan.splits, f"later_{plan.digest[:8]}")
+        sample = bench.sample(tried.guess)
+        why_not = tried.why_not or not_judged(sample)
+        metrics = {} if why_not else with_intervals(sample, seed=bench.seed)
     return {
         "by": by,
         "learned": {"n_patients": patients[0], "n_events": events[0]},
