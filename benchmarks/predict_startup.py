@@ -1,9 +1,10 @@
-"""What one prediction costs as a fresh process, in starts of Python: ``python -m benchmarks.predict_startup``.
+"""What one prediction costs as a fresh process: ``python -m benchmarks.predict_startup``.
 
-Runs ``python -c pass`` and ``riskml predict`` on each shipped bundle in turn, so that whatever else the machine does
-falls on all of them alike, and prints medians, quartiles and the ratio to an empty Python. Both go through the same
-interpreter in the same environment; explanation included, output to a pipe. Byte code is compiled first, as ``make``
-does.
+Runs ``python -c pass``, ``import riskml`` and ``riskml predict`` on each shipped bundle in turn, so that whatever else
+the machine does falls on all of them alike, and beside them what a user would write: a script that loads a fitted
+pipeline (joblib), predicts with XGBoost and gives shap's waterfall values. Prints medians, quartiles, the ratio to an
+empty Python and the peak memory. All go through the same interpreter in the same environment; explanation included,
+output to a pipe. Byte code is compiled first, as ``make`` does.
 """
 
 from __future__ import annotations
@@ -22,53 +23,78 @@ from pathlib import Path
 import riskml
 
 RUNS = 15
+# The naive script takes seconds; as often as the others would be minutes.
+NAIVE_RUNS = 3
 ROOT = Path(__file__).resolve().parents[1]
 BUNDLES = sorted((ROOT / "models").glob("*/bundle"))
 
 
-def commands(folder: Path) -> dict[str, list[str]]:
-    """What is run, by the name it is printed under; patients are written into ``folder``."""
+def commands(home: Path) -> dict[str, list[str]]:
+    """What is run, by the name it is printed under; patients are written into ``home``."""
     script = Path(sys.executable).with_name("riskml")
     riskml_command = [str(script)] if script.is_file() else [sys.executable, "-m", "riskml"]
-    found = {"python -c pass": [sys.executable, "-c", "pass"]}
+    found = {
+        "python -c pass": [sys.executable, "-c", "pass"],
+        "import riskml": [sys.executable, "-c", "import riskml"],
+    }
     for bundle in BUNDLES:
         golden = json.loads((bundle / "golden.json").read_text(encoding="utf-8"))
         complete = max(golden, key=lambda entry: len(entry["patient"]))["patient"]
         # Half of what is known, so that the missing inputs are averaged over and searched for what could change most.
         incomplete = dict(list(complete.items())[: len(complete) // 2])
         for what, patient in (("complete", complete), ("incomplete", incomplete)):
-            path = folder / f"{bundle.parent.name}-{what}.json"
+            path = home / f"{bundle.parent.name}-{what}.json"
             path.write_text(json.dumps(patient), encoding="utf-8")
             name = f"predict {bundle.parent.name}, {what} ({len(patient)} inputs)"
             found[name] = [*riskml_command, "predict", str(bundle), str(path)]
     return found
 
 
-def seconds(command: Sequence[str]) -> float:
-    """Wall time of one process; a failure ends the benchmark."""
+def naive(home: Path) -> list[str]:
+    """The script a user would write; fitted in a process of its own, so that its libraries are not in this one."""
+    subprocess.run([sys.executable, "-m", "benchmarks.naive_predict", str(home)], cwd=ROOT, check=True)
+    return [sys.executable, str(home / "naive.py"), str(home / "pipeline.joblib")]
+
+
+def cost(command: Sequence[str]) -> tuple[float, float]:
+    """Wall milliseconds and peak MiB of one process; a failure ends the benchmark.
+
+    A process starts with the peak of the one that made it, so this one has to stay small.
+    """
     start = time.perf_counter()
-    subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
-    return time.perf_counter() - start
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        process.stdout.read()
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    taken = 1000 * (time.perf_counter() - start)
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
+    unit = 2**20 if sys.platform == "darwin" else 2**10  # bytes on macOS, kilobytes on Linux
+    return taken, used.ru_maxrss / unit
 
 
 def main() -> None:
     """Measure and print."""
     compileall.compile_dir(str(Path(riskml.__file__).parent), quiet=1)
-    with tempfile.TemporaryDirectory() as folder:
-        todo = commands(Path(folder))
-        for command in todo.values():  # once to warm the file cache
-            seconds(command)
-        times: dict[str, list[float]] = {name: [] for name in todo}
+    with tempfile.TemporaryDirectory() as name:
+        todo = commands(Path(name))
+        slow = naive(Path(name))
+        for command in [*todo.values(), slow]:  # once to warm the file cache
+            cost(command)
+        costs: dict[str, list[tuple[float, float]]] = {name: [] for name in todo}
         for _ in range(RUNS):
-            for name, command in todo.items():
-                times[name].append(1000 * seconds(command))
-    empty = statistics.median(times["python -c pass"])
+            for what, command in todo.items():
+                costs[what].append(cost(command))
+        costs["naive script: joblib, xgboost, shap"] = [cost(slow) for _ in range(NAIVE_RUNS)]
+    empty = statistics.median(taken for taken, _ in costs["python -c pass"])
     version = ".".join(map(str, sys.version_info[:3]))
-    print(f"Python {version}, {os.cpu_count()} processors, {RUNS} alternating runs; milliseconds")
-    print(f"{'':<48} {'median':>7} {'quartiles':>15} {'ratio':>6}")
-    for name, sample in times.items():
-        low, middle, high = statistics.quantiles(sample, n=4)
-        print(f"{name:<48} {middle:>7.1f} {f'{low:.1f} to {high:.1f}':>15} {middle / empty:>6.2f}")
+    print(f"Python {version}, {os.cpu_count()} processors, {RUNS} alternating runs; milliseconds, MiB")
+    print(f"{'':<52} {'median':>7} {'quartiles':>17} {'ratio':>7} {'MiB':>6}")
+    for what, sample in costs.items():
+        low, middle, high = statistics.quantiles([taken for taken, _ in sample], n=4, method="inclusive")
+        peak = max(memory for _, memory in sample)
+        print(f"{what:<52} {middle:>7.1f} {f'{low:.1f} to {high:.1f}':>17} {middle / empty:>7.2f} {peak:>6.1f}")
 
 
 if __name__ == "__main__":

@@ -61,6 +61,15 @@ def check_times(at: Sequence[float] | None, kind: str) -> None:
         raise UsageError("--at is for survival models; this one gives a single probability")
 
 
+PICTURES = (".svg", ".png")
+
+
+def check_picture(path: str) -> None:
+    """Refuse to draw into a file of any other kind."""
+    if not path.casefold().endswith(PICTURES):
+        raise UsageError(f"--plot draws a file that ends in {' or '.join(PICTURES)}, got {path!r}")
+
+
 def add_models(parser: Parser) -> None:
     """The cohort and the recipes of every command that fits some."""
     parser.add_argument("cohort", help="csv, tsv, xlsx or parquet, one row a course")

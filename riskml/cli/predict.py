@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import sys
 
-from riskml.cli.options import add_command, check_times
+from riskml.cli.options import add_command, check_picture, check_times
 from riskml.cli.present import present
 from riskml.runtime.bundle import open_bundle
 from riskml.runtime.patient import read_patient, with_settings
@@ -19,6 +20,8 @@ _EXAMPLES = """examples:
   riskml predict models/non_response/bundle patient.json
   echo '{"mrd": "0.52 %", "bcr_abl1": "absent"}' | riskml predict models/non_response/bundle - --json
   riskml predict models/efs/bundle patient.json --at 6 12 --set mrd='<0.01 %'
+  riskml predict models/efs/bundle patient.json --event-free-at 6
+  riskml predict models/efs/bundle patient.json --plot patient.svg
 """
 
 
@@ -28,22 +31,57 @@ def add_parser(commands: Any, summary: str) -> None:
     parser.add_argument("bundle", help="a bundle folder, or a .zip of one")
     parser.add_argument("patient", help="a .json file, a .csv file with one row, or - for JSON on standard input")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", dest="settings", help="put a value in (repeatable)"
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        dest="settings",
+        help="put a value in (repeatable), and show the answer beside that of the patient as given",
     )
     parser.add_argument("--at", nargs="+", type=float, metavar="MONTHS", help="months at which to give survival")
+    parser.add_argument(
+        "--event-free-at", type=float, metavar="MONTHS", help="for a patient who is event-free at that month: what now?"
+    )
+    parser.add_argument(
+        "--expected-months", type=float, metavar="MONTHS", help="expected event-free months up to that one, too"
+    )
+    parser.add_argument("--plot", metavar="FILE", help="also draw the answer, as .svg or .png")
     parser.add_argument("--json", action="store_true", help="print the riskml.prediction/1 object")
+    parser.add_argument("--words", action="store_true", help="leave drawings out of the text (for a screen reader)")
     parser.add_argument("--no-explain", action="store_true", help="leave the explanation out")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Predict and print."""
+    gc.disable()  # what one prediction makes is gone with the process; looking for cycles in it takes a tenth of that
+    try:
+        return _predict(options)
+    finally:
+        gc.enable()
+
+
+def _predict(options: argparse.Namespace) -> int:
+    if options.plot:
+        check_picture(options.plot)
     bundle = open_bundle(options.bundle)
     check_times(options.at, bundle.model.kind)
-    patient = with_settings(read_patient(options.patient, getattr(sys.stdin, "buffer", None)), options.settings)
-    prediction = bundle.predict(patient, at=options.at, explain=not options.no_explain)
+    given = read_patient(options.patient, getattr(sys.stdin, "buffer", None))
+    patient = with_settings(given, options.settings, bundle.dictionary)
+    prediction = bundle.predict(
+        patient,
+        at=options.at,
+        explain=not options.no_explain,
+        event_free_at=options.event_free_at,
+        expected_months=options.expected_months,
+        as_given=given if options.settings else None,
+    )
+    if options.plot:
+        from riskml.reporting.patient import save_picture  # matplotlib takes longer than all else
+
+        save_picture(bundle, patient, prediction, options.plot)
     if options.json:
         print(json.dumps(prediction.as_dict(), indent=2, allow_nan=False))
     else:
-        print(present(prediction))
+        print(present(prediction, drawn=not options.words))
     return 0

@@ -5,8 +5,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Mapping
 
+from riskml.cli.sketch import curve, strip
 from riskml.runtime.card import RESEARCH, SYNTHETIC
-from riskml.runtime.predict import Prediction
+from riskml.runtime.explain import Effects
+from riskml.runtime.prediction import ExpectedMonths, Prediction, WhatIf, by_strength
 from riskml.runtime.shares import digits, frequency, percent
 
 TYPE_CHECKING = False  # see riskml.record
@@ -16,27 +18,32 @@ if TYPE_CHECKING:
 WIDTH = 80
 # Effects smaller than half a point in a hundred are named but not told apart.
 _SMALL = 0.005
+_SMALL_MONTHS = 0.05
+_AVERAGE = "average patient of the cohort the model learned from"
 
 
-def present(prediction: Prediction) -> str:
-    """The whole answer as text."""
-    return "\n".join(_lines(prediction))
+def present(prediction: Prediction, *, drawn: bool = True) -> str:
+    """The whole answer as text; without drawings where a screen reader would spell them out."""
+    return "\n".join(_lines(prediction, drawn=drawn))
 
 
 def _wrap(text: str, indent: str = "  ") -> list[str]:
     return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent + "  ")
 
 
-def _lines(p: Prediction) -> Iterator[str]:
+def _lines(p: Prediction, *, drawn: bool) -> Iterator[str]:
     yield from _wrap(f"{p.model['outcome']}  ({p.model['name']}, version {p.model['version']})", "")
     if p.model["synthetic"]:
         yield from _wrap(SYNTHETIC, "")
     yield from _wrap(RESEARCH, "")
     yield ""
-    yield from _estimate_lines(p)
+    yield from _one_number(p, drawn=drawn) if p.is_single else _course(p, drawn=drawn)
     yield ""
+    if p.what_if is not None:
+        yield from _what_if_lines(p, p.what_if)
+        yield ""
     if p.on_value is not None:
-        yield from _effect_lines(p)
+        yield from _effect_lines(p, p.on_value)
         yield ""
     yield from _missing_lines(p)
     if p.reasons:
@@ -44,63 +51,106 @@ def _lines(p: Prediction) -> Iterator[str]:
         for reason in p.reasons:
             yield from _wrap(f"- {reason}")
         yield ""
-    unused = [w for w in p.warnings if w.code == "not_used"]
-    remarks = [w for w in p.warnings if w.code not in ("synthetic", "outside_domain", "not_used")]
+    unused = [w for w in p.remarks if w.code == "not_used"]
+    remarks = [p.in_words(w) for w in p.remarks if w.code != "not_used"]
     if unused:
         yield from _wrap(f"Given, but not used by this model: {', '.join(w.input or '' for w in unused)}", "")
         yield ""
     if remarks:
         yield "Please note:"
         for remark in remarks:
-            yield from _wrap(f"- {remark.message}")
+            yield from _wrap(f"- {remark}")
         yield ""
     yield "Not for:"
     for item in p.not_for:
         yield from _wrap(f"- {item}")
 
 
-def _estimate_lines(p: Prediction) -> Iterator[str]:
-    if p.kind == "probability":
-        yield f"Estimated risk: {percent(p.value[0])} ({frequency(p.value[0])})"
-        yield f"  {100 * p.level:.0f} % interval: {digits(p.low[0])} to {digits(p.high[0])} %"
-        if p.on_value is not None:
-            yield f"  average of the training cohort's prototypes: {percent(p.on_value.base[0])}"
-        return
-    what = "Estimated to be event-free" if p.kind == "survival" else "Estimated risk by then"
-    yield f"{what} ({100 * p.level:.0f} % interval; each # is 5 in 100):"
+def _one_number(p: Prediction, *, drawn: bool) -> Iterator[str]:
+    (value,), (low,), (high,) = p.value, p.low, p.high
+    average = None if p.on_value is None else p.on_value.base[0]
+    yield f"Estimated risk: {percent(value)} ({frequency(value)})"
+    yield f"  {100 * p.level:.0f} % interval: {digits(low)} to {digits(high)} %"
+    if average is not None:
+        yield f"  {_AVERAGE}: {percent(average)} ({frequency(average)})"
+    if drawn:
+        yield f"  {strip(value, low, high, average)}"
+        yield f"  (* estimate, = interval{', A average' if average is not None else ''}; in 100)"
+
+
+def _course(p: Prediction, *, drawn: bool) -> Iterator[str]:
+    given = "" if p.event_free_at is None else f"Event-free at {p.event_free_at:g} months. From there "
+    what = "estimated to be event-free" if p.kind == "survival" else "estimated risk by then"
+    text = f"{given}{what} ({100 * p.level:.0f} % interval):"
+    yield from _wrap(text[0].upper() + text[1:], "")
     for k, time in enumerate(p.times):
-        bar = "#" * round(20 * p.value[k])
-        middle, low, high = digits(p.value[k]), digits(p.low[k]), digits(p.high[k])
-        yield f"  at {time:>4g} months  {middle:>5} %  ({low} to {high} %)  |{bar:.<20}|"
-    if p.on_value is not None:
-        averages = ", ".join(
-            f"{percent(base)} at {time:g}" for base, time in zip(p.on_value.base, p.times, strict=True)
+        middle, low, high = p.value[k], digits(p.low[k]), digits(p.high[k])
+        beside = "" if p.on_value is None else f"; average patient {percent(p.on_value.base[k])}"
+        yield from _wrap(
+            f"at {time:g} months: {percent(middle)}, {frequency(middle)} ({low} to {high} %){beside}",
         )
-        yield from _wrap(f"average of the training cohort's prototypes: {averages} months")
+    if p.on_value is not None:
+        yield from _wrap(f"({_AVERAGE})")
+    if p.expected is not None:
+        yield from _expected_lines(p, p.expected)
+    if drawn:
+        yield ""
+        yield f"{'Event-free' if p.kind == 'survival' else 'Event by then'}, in 100 (* estimate, | interval):"
+        yield from curve(p.curve, list(zip(p.times, p.low, p.high, strict=True)))
 
 
-def _effect_lines(p: Prediction) -> Iterator[str]:
-    """The strongest effects, at the last time for survival, in points of a hundred."""
-    assert p.on_value is not None
-    last = len(p.on_value.effects) - 1
-    effects = p.on_value.effects[last]
-    start, end = percent(p.on_value.base[last]), percent(p.value[last])
-    when = f" at {p.times[last]:g} months" if p.times else ""
-    yield f"What moved the estimate{when} from {start} (average) to {end}:"
+def _expected_lines(p: Prediction, expected: ExpectedMonths) -> Iterator[str]:
+    """Months, and what moved them most."""
+    start = p.event_free_at or 0.0
+    span = f"Of the first {expected.until:g} months" if not start else f"Of months {start:g} to {expected.until:g}"
+    (value,), (low,), (high,) = expected.months.value, expected.months.low, expected.months.high
+    what = "event-free" if p.kind == "survival" else "lost to the event"
+    beside = "" if expected.effects is None else f"; average patient {expected.effects.base[0]:.1f}"
+    yield from _wrap(f"{span}, expected {what}: {value:.1f} ({low:.1f} to {high:.1f}){beside}")
+    if expected.effects is not None:
+        strongest = [item for item in by_strength(expected.effects.effects[0]) if abs(item[1]) >= _SMALL_MONTHS][:3]
+        parts = [f"{p.labels[name]}, {p.shown[name]}: {effect:+.1f}" for name, effect in strongest]
+        if parts:
+            yield from _wrap(f"what moved them most, in months: {'; '.join(parts)}", "    ")
+
+
+def _what_if_lines(p: Prediction, what_if: WhatIf) -> Iterator[str]:
+    """As given beside changed, a line for each number so that it can be read aloud."""
+    yield "What if, beside the patient as given:"
+    for name, (old, new) in what_if.changed.items():
+        yield from _wrap(f"{p.labels[name]}: {old or 'not known'} as given, {new or 'not known'} instead")
+    before, change = what_if.as_given, what_if.difference
+    for k in range(len(p.value)):
+        when = f"at {p.times[k]:g} months: " if p.times else ""
+        given = f"{percent(before.value[k])} ({digits(before.low[k])} to {digits(before.high[k])} %) as given"
+        instead = f"{percent(p.value[k])} ({digits(p.low[k])} to {digits(p.high[k])} %) instead"
+        ends = f"{100 * change.low[k]:+.0f} to {100 * change.high[k]:+.0f}"
+        yield from _wrap(f"{when}{given}, {instead}; {100 * change.value[k]:+.0f} in 100 ({ends})")
+
+
+def _effect_lines(p: Prediction, on_value: Effects) -> Iterator[str]:
+    """From the average patient to this one, the strongest effect first; at the last time for survival."""
+    last = len(on_value.effects) - 1
+    here, when = on_value.base[last], f" at {p.times[last]:g} months" if p.times else ""
+    yield f"What moved the estimate{when}, from the average patient's {digits(here)} in 100:"
     small = []
-    for name, effect in sorted(effects.items(), key=lambda item: (-abs(item[1]), item[0])):
+    for name, effect in by_strength(on_value.effects[last]):
         if abs(effect) < _SMALL:
             small.append(p.labels[name])
             continue
-        verb = "raises" if effect > 0 else "lowers"
-        points = f"{abs(100 * effect):.0f}"
+        verb, start, here = "raises" if effect > 0 else "lowers", here, here + effect
         yield from _wrap(
-            f"{p.labels[name]}, {p.shown[name]}: {verb} it by {points} point{'' if points == '1' else 's'}"
+            f"{p.labels[name]}, {p.shown[name]}: {verb} it from {_in_100(start)} to {_in_100(here)} in 100"
         )
     if small:
         yield from _wrap(f"hardly any effect: {', '.join(small)}")
-    if not effects:
+    if not on_value.effects[last]:
         yield "  nothing is known of this patient"
+
+
+def _in_100(share: float) -> str:
+    """On the way from the average to the estimate a sum may pass the ends of the scale; it is shown as it is."""
+    return digits(share) if 0 <= share <= 1 else f"{100 * share:.0f}"
 
 
 def _missing_lines(p: Prediction) -> Iterator[str]:

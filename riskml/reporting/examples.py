@@ -10,8 +10,9 @@ from markupsafe import Markup
 
 from riskml.reporting import figures, words
 from riskml.runtime.bundle import Bundle
+from riskml.runtime.inputs import known_values, patient_readings
 from riskml.runtime.model import Feature, PortableModel
-from riskml.runtime.predict import Prediction, known_values, patient_readings
+from riskml.runtime.prediction import Prediction
 from riskml.runtime.responses import Calibrated
 from riskml.runtime.score import value
 from riskml.runtime.shares import frequency, percent
@@ -109,8 +110,7 @@ def _example(bundle: Bundle, key: str, entry: Mapping[str, Any]) -> dict[str, An
     p = bundle.predict(entry["patient"])
     place = p.times.index(_horizon(bundle)) if p.times else 0
     shown = [(p.labels[n], words.printed(p.shown[n]) if n in p.shown else "not known") for n in bundle.model.inputs]
-    # The banner says it already.
-    remarks = [_remark(w.input, w.message, p.labels) for w in p.warnings if w.code != "synthetic"]
+    remarks = [p.in_words(remark) for remark in p.remarks]
     return {
         "key": key,
         "inputs": shown,
@@ -122,13 +122,6 @@ def _example(bundle: Bundle, key: str, entry: Mapping[str, Any]) -> dict[str, An
         "at": f" at {p.times[place]:g} months" if p.times else "",
         "remarks": [words.printed(text) for text in (*remarks, *p.reasons)],
     }
-
-
-def _remark(name: str | None, message: str, labels: Mapping[str, str]) -> str:
-    """A warning with the label in place of a leading variable name."""
-    if name is None or name not in labels or not message.startswith(name):
-        return message
-    return labels[name] + message.removeprefix(name)
 
 
 def _estimates(p: Prediction) -> list[list[str]]:

@@ -5,7 +5,6 @@ Nothing here can run code from a bundle: files are JSON or text, checked before 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from riskml.errors import BundleError, UsageError
 from riskml.record import Record
 from riskml.resources import folder
 from riskml.runtime.bundle_checks import (
+    EXPLANATION,
     FILES,
     MANIFEST,
     NO_DIGEST,
@@ -26,8 +26,11 @@ from riskml.runtime.bundle_checks import (
     json_object,
 )
 from riskml.runtime.dictionary import Dictionary
+from riskml.runtime.digest import digest_of
+from riskml.runtime.inputs import known_values, patient_readings
 from riskml.runtime.model import FORMAT, PortableModel, model_from_dict
-from riskml.runtime.predict import Prediction, checked_times, known_values, patient_readings, predict
+from riskml.runtime.predict import checked_times, predict
+from riskml.runtime.prediction import Prediction
 from riskml.runtime.score import interval, score_table, value
 
 TYPE_CHECKING = False  # see riskml.record
@@ -54,7 +57,7 @@ if TYPE_CHECKING:
 # What a bundle's folder may hold; saving replaces the folder, so nothing else may stand in it.
 _COLUMN = {"survival": "survival", "incidence": "incidence"}
 ESTIMATOR = "estimator.joblib"
-_OWN_FILES = {MANIFEST, *FILES, ESTIMATOR}
+_OWN_FILES = {MANIFEST, *FILES, EXPLANATION, ESTIMATOR}
 MAX_BYTES = 64_000_000
 
 
@@ -70,6 +73,9 @@ class Bundle(Record):
         Invented patients with the predictions this bundle must give.
     card : str
         The model card (Markdown).
+    dictionary : Dictionary
+    explanation_text : str
+        ``explanation.json`` as it stands in the file; empty for a bundle that was made before there was one.
     """
 
     manifest: Mapping[str, Any]
@@ -77,17 +83,55 @@ class Bundle(Record):
     golden: tuple[Mapping[str, Any], ...]
     card: str
     dictionary: Dictionary
+    explanation_text: str = ""
 
     @property
     def digest(self) -> str:
         """``sha256:...`` over the manifest, which holds the digests of the other files."""
         return str(self.manifest["digest"])
 
+    @property
+    def explanation(self) -> dict[str, Any] | None:
+        """What each input does over the cohort of training, in aggregates (docs/explanations.md).
+
+        Parsed when asked for, so that no prediction pays for it.
+
+        Raises
+        ------
+        BundleError
+            If the file, whose digest is right, holds no JSON object.
+        """
+        return json_object(self.explanation_text.encode(), EXPLANATION) if self.explanation_text else None
+
+    def input_columns(self, cohort: Table) -> dict[str, Any]:
+        """The model's inputs as a cohort has them, derived ones where they follow; what it lacks is not there."""
+        columns = {name: cohort.frame[name].to_numpy() for name in self.model.inputs if name in cohort.frame}
+        if derived := self.dictionary.derivable(self.model.inputs):
+            from riskml.runtime.derived_table import filled
+
+            columns |= filled(derived, cohort, self.dictionary)
+        return columns
+
     def predict(
-        self, patient: Mapping[str, Any], *, at: Sequence[float] | None = None, explain: bool = True
+        self,
+        patient: Mapping[str, Any],
+        *,
+        at: Sequence[float] | None = None,
+        explain: bool = True,
+        event_free_at: float | None = None,
+        expected_months: float | None = None,
+        as_given: Mapping[str, Any] | None = None,
     ) -> Prediction:
         """One patient's estimate; see :func:`riskml.runtime.predict.predict`."""
-        return predict(self, patient, at=at, explain=explain)
+        return predict(
+            self,
+            patient,
+            at=at,
+            explain=explain,
+            event_free_at=event_free_at,
+            expected_months=expected_months,
+            as_given=as_given,
+        )
 
     def score(self, cohort: Table, *, at: Sequence[float] | None = None) -> Any:
         """Estimates for every course of a cohort; derived inputs follow from its columns where they are not stored.
@@ -98,12 +142,7 @@ class Bundle(Record):
             One row a course: spreadsheet row, then ``risk`` (probability), or ``survival_<months>`` columns.
         """
         times = checked_times(self, at)
-        columns = {name: cohort.frame[name].to_numpy() for name in self.model.inputs if name in cohort.frame}
-        if derived := self.dictionary.derivable(self.model.inputs):
-            from riskml.runtime.derived_table import filled
-
-            columns |= filled(derived, cohort, self.dictionary)
-        scores = score_table(self.model, columns, len(cohort.frame), times)
+        scores = score_table(self.model, self.input_columns(cohort), len(cohort.frame), times)
         names = [f"{_COLUMN[self.model.kind]}_{t:g}_months" for t in times] or ["risk"]
         table = cohort.frame[[]].assign(row=cohort.row_numbers)
         return table.assign(**{name: scores[:, k] for k, name in enumerate(names)})
@@ -148,6 +187,7 @@ class Bundle(Record):
             "model.json": _model_text(self.model),
             "golden.json": list(self.golden),
             "CARD.md": self.card,
+            **({EXPLANATION: self.explanation_text} if self.explanation_text else {}),
         }
 
 
@@ -181,23 +221,36 @@ def _text(content: Any) -> bytes:
 
 
 def _model_text(model: PortableModel) -> str:
+    return _parts_text(model.to_dict())
+
+
+def _parts_text(content: Mapping[str, Any]) -> str:
     """One line for each part: thousands of coefficients and leaves on lines of their own would triple the file."""
     parts = (
         f'"{name}":{json.dumps(part, separators=(",", ":"), ensure_ascii=False, allow_nan=False)}'
-        for name, part in model.to_dict().items()
+        for name, part in content.items()
     )
     return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
-def seal(manifest: Mapping[str, Any], model: PortableModel, golden: Sequence[Mapping[str, Any]], card: str) -> Bundle:
+def seal(
+    manifest: Mapping[str, Any],
+    model: PortableModel,
+    golden: Sequence[Mapping[str, Any]],
+    card: str,
+    explanation: Mapping[str, Any] | None = None,
+) -> Bundle:
     """Close a bundle: file digests into the manifest, then the manifest's own digest over all of it."""
     contents = {"model.json": _model_text(model), "golden.json": list(golden), "CARD.md": card}
-    files = {name: hashlib.sha256(_text(content)).hexdigest() for name, content in contents.items()}
+    text = _parts_text(explanation) if explanation else ""
+    if text:
+        contents[EXPLANATION] = text
+    files = {name: digest_of(_text(content)) for name, content in contents.items()}
     body = {"format": FORMAT, "digest": f"sha256:{NO_DIGEST}", **manifest, "files": files}
-    digest = hashlib.sha256(_text(body)).hexdigest()
+    digest = digest_of(_text(body))
     # What is sealed is what will be read: going through JSON once makes tuples lists and keys text.
     sealed = json.loads(_text({**body, "digest": f"sha256:{digest}"}))
-    return Bundle(sealed, model, tuple(golden), card, Dictionary.from_dict(sealed["dictionary"]))
+    return Bundle(sealed, model, tuple(golden), card, Dictionary.from_dict(sealed["dictionary"]), text)
 
 
 def golden_entry(
@@ -234,7 +287,8 @@ def open_bundle(path: str | Path) -> Bundle:
         model = model_from_dict(json_object(raw["model.json"], "model.json"))
         dictionary = Dictionary.from_dict(manifest["dictionary"])
         golden = json_content(raw["golden.json"], "golden.json")
-        bundle = Bundle(manifest, model, tuple(golden), raw["CARD.md"].decode(), dictionary)
+        explained = raw.get(EXPLANATION, b"").decode()
+        bundle = Bundle(manifest, model, tuple(golden), raw["CARD.md"].decode(), dictionary, explained)
         check_agreement(bundle)
         check_golden(bundle)
     except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, AssertionError) as error:
@@ -274,7 +328,7 @@ def _read_files(path: str) -> dict[str, bytes]:
     if missing:
         raise BundleError(f"{path} is not a bundle: it lacks {', '.join(missing)}")
     contents = {}
-    for name in names:
+    for name in (*names, *([EXPLANATION] if _has(home, EXPLANATION) else [])):
         with open(os.path.join(home, name), "rb") as file:  # noqa: PTH118, PTH123
             contents[name] = file.read(MAX_BYTES + 1)
         if len(contents[name]) > MAX_BYTES:
@@ -298,6 +352,8 @@ def _read_zip(path: str) -> dict[str, bytes]:
                 else next((n[: -len(MANIFEST)] for n in sizes if n.endswith(f"/{MANIFEST}")), "")
             )
             names = {name: prefix + name for name in (MANIFEST, *FILES)}
+            if prefix + EXPLANATION in sizes:
+                names[EXPLANATION] = prefix + EXPLANATION
             if max(sizes.get(inner, 0) for inner in names.values()) > MAX_BYTES:
                 raise BundleError(f"{path} unpacks to more than any bundle riskml writes")
             contents = {}

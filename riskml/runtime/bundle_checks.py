@@ -6,13 +6,13 @@ Every refusal is a ``BundleError`` that says what is wrong. What is of the wrong
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 
 from riskml.errors import BundleError, DataError, RiskmlError
+from riskml.runtime.digest import digest_of
+from riskml.runtime.inputs import derived_names, known_values, patient_readings
 from riskml.runtime.model import FORMAT, level_inputs
-from riskml.runtime.predict import derived_names, known_values, patient_readings
 from riskml.runtime.score import interval, value
 
 TYPE_CHECKING = False  # see riskml.record
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 FILES = ("model.json", "golden.json", "CARD.md")
+# What the model does over its cohort, in aggregates; bundles made before there was one have none.
+EXPLANATION = "explanation.json"
 
 # What every door reads from a manifest, so that a bundle which lacks it is refused when opened and not when used.
 _KEYS: Mapping[str, type | tuple[type, ...]] = {
@@ -88,11 +90,12 @@ def check_digests(manifest: Mapping[str, Any], raw: Mapping[str, bytes]) -> None
     """Refuse any changed byte: of the manifest by its own digest, of the other files by those it holds."""
     digest = str(manifest.get("digest", "")).removeprefix("sha256:")
     blank = raw[MANIFEST].replace(digest.encode(errors="replace"), NO_DIGEST.encode(), 1)
-    if len(digest) != len(NO_DIGEST) or hashlib.sha256(blank).hexdigest() != digest:
+    if len(digest) != len(NO_DIGEST) or digest_of(blank) != digest:
         raise BundleError("manifest.json does not match its own digest: fetch the bundle again")
-    files = manifest.get("files")
-    for name in FILES:
-        if not isinstance(files, dict) or hashlib.sha256(raw[name]).hexdigest() != files.get(name):
+    listed = manifest.get("files")
+    files = listed if isinstance(listed, dict) else {}
+    for name in (*FILES, *({EXPLANATION} & {*raw, *files})):
+        if name not in raw or digest_of(raw[name]) != files.get(name):
             raise BundleError(f"{name} is not the file its manifest describes: fetch the bundle again")
 
 
@@ -120,8 +123,40 @@ def check_agreement(bundle: Bundle) -> None:
     horizons = manifest["horizons_months"]
     if model.kind != "binary" and not (horizons and all(0 <= h <= model.horizon for h in horizons)):
         raise BundleError(f"horizons_months must name months from 0 to {model.horizon:g}, which the model supports")
+    if manifest["landmark"] not in bundle.dictionary.landmarks:
+        raise BundleError(f"{manifest['landmark']!r} is no landmark of the bundle's dictionary")
+    if not _is_comparable(manifest["training"], len(model.inputs)):
+        raise BundleError("what the manifest would compare a patient with is malformed: fetch the bundle again")
     if not all(isinstance(item, str) for item in manifest["not_for"]):
         raise BundleError("not_for must be a list of texts")
+
+
+def _is_comparable(training: Mapping[str, Any], inputs: int) -> bool:
+    """What a prediction compares a patient with has its shape; bundles made before there was this have none."""
+    mix, learned = training.get("case_mix"), training.get("applicability")
+    shares = [share for methods in (mix or {}).get("methods", {}).values() for share in methods.values()]
+    if not all(isinstance(share, float | int) for share in shares):
+        return False
+    if learned is None:
+        return True
+    share, thresholds = learned["distance"]["share"], learned["distance"]["thresholds"]
+    lesions, pairs = learned["lesions"], learned["lesion_pairs"]
+    return (
+        isinstance(share, float)
+        and 0 < share < 1
+        and len(thresholds) == inputs
+        and all(limit is None or (isinstance(limit, float | int) and limit >= 0) for limit in thresholds)
+        and all(isinstance(name, str) for name in lesions)
+        and all(isinstance(pair, list) and len(pair) == 2 for pair in pairs)
+        and all(_is_measure(item) for item in training["case_mix"]["inputs"].values())
+    )
+
+
+def _is_measure(item: Mapping[str, Any]) -> bool:
+    """Whether differences of an input can be measured by what the manifest says of its spread."""
+    if "levels" in item or "sd" not in item:
+        return True
+    return bool(item["sd"] >= 0 and (item["scale"] == "value" or (item["scale"] == "log10" and item["floor"] > 0)))
 
 
 def _check_derived(bundle: Bundle) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 TYPE_CHECKING = False  # see riskml.record
 if TYPE_CHECKING:
@@ -132,6 +132,7 @@ def _lines(manifest: Mapping[str, Any]) -> Iterator[str]:
         "Explanations are exact Shapley values against the same prototypes, and a missing input has effect zero."
     )
     yield ""
+    yield from _importance_lines(manifest)
     yield "## Version"
     yield ""
     yield "; ".join(f"{name} {version}" for name, version in manifest["versions"].items())
@@ -193,6 +194,41 @@ def _performance_lines(manifest: Mapping[str, Any]) -> Iterator[str]:
         name = next(iter(evaluation["metrics"]))
         yield f"{evaluation['folds_not_estimable']} test folds held one class only and are outside the mean of {name}."
     yield ""
+
+
+def _importance_lines(manifest: Mapping[str, Any]) -> Iterator[str]:
+    """What the inputs do over the cohort, and how sure the order is; older bundles say it on another scale."""
+    items = manifest["importance"]
+    if not items or "low" not in items[0]:
+        return
+    scale = {"binary": "risk", "survival": "survival"}.get(manifest["kind"], "incidence")
+    at = manifest["horizon_months"]
+    yield f"| input | mean effect in points of {scale}{f' at {at:g} months' if at else ''} | rank |"
+    yield "|---|---|---|"
+    for place, item in enumerate(items, start=1):
+        points = [None if item[key] is None else 100 * item[key] for key in ("mean_absolute_effect", "low", "high")]
+        shown = interval_text(dict(zip(("value", "low", "high"), points, strict=True)), 1)
+        ranks = "" if item["rank_low"] is None else f" ({item['rank_low']} to {item['rank_high']})"
+        yield f"| {item['input']} | {shown} | {place}{ranks} |"
+    yield ""
+    yield (
+        "Mean absolute effect over the rows learned from, with an interval over bootstrap refits: how far the model "
+        f"moves with an input, not what causes the outcome. {rank_text(items, [item['input'] for item in items])}"
+    )
+    yield ""
+
+
+def rank_text(items: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
+    """Which inputs may be the most important, in a sentence; ``names`` say what each is called."""
+    if not items or items[0]["rank_low"] is None:
+        return "How stable their order is was not estimated."
+    first = [name for name, item in zip(names, items, strict=True) if item["rank_low"] == 1]
+    if len(names) == 1:
+        return "It is the only input."
+    if len(first) == 1:
+        return f"{first[0]} comes first in nearly every refit."
+    listed = f"{', '.join(first[:-1])} or {first[-1]}"
+    return f"The order is not stable: {listed} may come first."
 
 
 def _update_lines(step: Mapping[str, Any]) -> Iterator[str]:

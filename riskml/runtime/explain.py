@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 
 # Enumeration doubles with every input that matters for this patient: 12 take about a second in pure Python.
 MAX_INPUTS = 12
+# Up to here enumeration is faster than the product form: coalitions times (2 + months), an input. It makes 10 inputs
+# for a probability, 9 for three months and 6 for two dozen (benchmarks/many_inputs.py).
+_ENUMERATED = 300
+
+
+class TooManyInputsError(ValueError):
+    """Coalitions are enumerated, and there are too many of them."""
 
 
 class Effects(Record):
@@ -73,7 +80,10 @@ def explain_link(model: PortableModel, known: Mapping[str, Value]) -> Effects:
 
 
 def explain_value(model: PortableModel, known: Mapping[str, Value], times: Sequence[float] = ()) -> Effects:
-    """Exact Shapley values of the probability, or of S(t) at each of ``times``, by enumeration of coalitions.
+    """Exact Shapley values of the probability, or of S(t) at each of ``times``: in the shortest of several ways.
+
+    Trees whose answer is linear in the leaves have a closed form, one linear predictor a product form for many inputs;
+    everything else is enumerated coalition by coalition.
 
     Parameters
     ----------
@@ -85,14 +95,14 @@ def explain_value(model: PortableModel, known: Mapping[str, Value], times: Seque
 
     Raises
     ------
-    ValueError
-        If more than ``MAX_INPUTS`` inputs matter for this patient.
+    TooManyInputsError
+        If more than ``MAX_INPUTS`` inputs matter for this patient and there is no shorter way.
     """
     n_answers = 1 if model.kind == "binary" else len(times)
     base = [0.0] * n_answers
     effects = [dict.fromkeys((name for name in model.inputs if name in known), 0.0) for _ in range(n_answers)]
     for member in model.members:
-        names = _differing(model, member, known)
+        names = differing(model, member, known)
         empty, parts = _effects_of(model, member, known, names, times)
         for k in range(n_answers):
             base[k] += member.weight * empty[k]
@@ -102,7 +112,7 @@ def explain_value(model: PortableModel, known: Mapping[str, Value], times: Seque
     return Effects(scale, tuple(min(1.0, b) for b in base), tuple(effects), tuple(value(model, known, times)))
 
 
-def _differing(model: PortableModel, member: Member, known: Mapping[str, Value]) -> list[str]:
+def differing(model: PortableModel, member: Member, known: Mapping[str, Value]) -> list[str]:
     """Known inputs that matter for this patient.
 
     An input that makes up the same features as that of every prototype is a dummy: leaving it out halves the work and
@@ -132,16 +142,51 @@ def _effects_of(
     predictor, response = member.predictor, member.response
     if isinstance(predictor, Trees) and response.is_mean:
         return _closed_form(model, predictor, response, known, names, times)
-    if len(names) > MAX_INPUTS:
-        raise ValueError(f"exact enumeration takes at most {MAX_INPUTS} inputs, got {len(names)}")
-    if isinstance(predictor, Trees):
-        worths = _worths_of_trees(model, predictor, response, known, names, times)
-    else:
-        prepared = response.prepare(times)
-        points = _points(model, predictor, known, names)
-        worths = [response.mean(rows, model.weights, prepared) for rows in points]
+    if isinstance(predictor, Linear) and (found := _product_form(model, predictor, response, known, names, times)):
+        return found
+    worths = worths_of(model, member, known, names, times)
     effects = [shapley_of_table([worth[k] for worth in worths], len(names)) for k in range(len(worths[0]))]
     return worths[0], [list(parts) for parts in zip(*effects, strict=True)]
+
+
+def worths_of(
+    model: PortableModel, member: Member, known: Mapping[str, Value], names: Sequence[str], times: Sequence[float]
+) -> list[list[float]]:
+    """v(S) of one member for every subset S of ``names``, one number an answer; bit i says whether input i is in S.
+
+    Raises
+    ------
+    TooManyInputsError
+        If there are more than ``MAX_INPUTS`` of them.
+    """
+    if len(names) > MAX_INPUTS:
+        raise TooManyInputsError(f"exact enumeration takes at most {MAX_INPUTS} inputs, got {len(names)}")
+    predictor, response = member.predictor, member.response
+    if isinstance(predictor, Trees):
+        return _worths_of_trees(model, predictor, response, known, names, times)
+    prepared = response.prepare(times)
+    return [response.mean(rows, model.weights, prepared) for rows in _points(model, predictor, known, names)]
+
+
+def _product_form(
+    model: PortableModel,
+    predictor: Linear,
+    response: Response,
+    known: Mapping[str, Value],
+    names: Sequence[str],
+    times: Sequence[float],
+) -> tuple[list[float], list[list[float]]] | None:
+    """A sigmoid of a linear predictor needs no enumeration; None where that would be slower, or impossible."""
+    if len(names) <= MAX_INPUTS and (1 << len(names)) * (2 + len(times)) <= _ENUMERATED * len(names):
+        return None
+    from riskml.runtime.additive_games import shapley, span  # few patients need them
+    from riskml.runtime.sigmoids import sigmoid_of
+
+    sigmoid = sigmoid_of(response, times)
+    starts, moves = _starts_and_moves(model, predictor, known, names)
+    if sigmoid is None or not sigmoid.covers(*span(starts, moves)):
+        return None
+    return response.mean(starts, model.weights, response.prepare(times)), shapley(starts, moves, model.weights, sigmoid)
 
 
 def _closed_form(
@@ -213,6 +258,9 @@ def _worths_of_trees(
     ]
     if isinstance(response, Calibrated) and inner.is_mean:
         return [response.mean_of(points, model.weights) for points in zip(*rows, strict=True)]
+    if inner.is_mean:
+        columns = [zip(*points, strict=True) for points in zip(*rows, strict=True)]
+        return [[sum(map(mul, model.weights, answers)) for answers in column] for column in columns]
     prepared = response.prepare(times)
     return [
         response.mean([point[0] for point in points] if width == 1 else points, model.weights, prepared)
@@ -230,10 +278,10 @@ def _points(
     return [[list(point) for point in zip(*points, strict=True)] for points in zip(*causes, strict=True)]
 
 
-def _linear_points(
+def _starts_and_moves(
     model: PortableModel, linear: Linear, known: Mapping[str, Value], names: Sequence[str]
-) -> list[list[float]]:
-    """Each subset is one step from a smaller one, so that rounding never adds up over more steps than inputs."""
+) -> tuple[list[float], list[list[float]]]:
+    """The linear predictor with each prototype, and what each of ``names`` (as the model orders them) adds to it."""
     moves, lps = [], [linear.intercept] * len(model.background)
     for name, column in zip(model.inputs, zip(*model.background, strict=True), strict=True):
         theirs = contributions(model.features, linear, name, column)
@@ -241,6 +289,14 @@ def _linear_points(
         if name in names:
             (own,) = contributions(model.features, linear, name, [known[name]])
             moves.append([own - other for other in theirs])
+    return lps, moves
+
+
+def _linear_points(
+    model: PortableModel, linear: Linear, known: Mapping[str, Value], names: Sequence[str]
+) -> list[list[float]]:
+    """Each subset is one step from a smaller one, so that rounding never adds up over more steps than inputs."""
+    lps, moves = _starts_and_moves(model, linear, known, names)
     points: list[list[float]] = [[]] * (1 << len(moves))
 
     def walk(subset: int, start: int, lps: list[float]) -> None:

@@ -88,6 +88,9 @@ class PortableModel(Record):
         Refits of the whole pipeline to resampled patients; they give the interval of ``level``.
     limits : mapping of str to (low, high)
         Range of each numeric input in training (rounded outward from means of five patients).
+    usual : mapping of str to (low, high)
+        Where 90 % of the training patients lie in a numeric input: its 5th and 95th percentile, each the mean of five
+        patients about it. Prototypes are means already and end too early.
     """
 
     kind: str
@@ -99,6 +102,7 @@ class PortableModel(Record):
     bootstrap: tuple[tuple[Member, ...], ...]
     level: float
     limits: Mapping[str, tuple[float, float]]
+    usual: Mapping[str, tuple[float, float]] = {}
 
     @property
     def horizon(self) -> float:
@@ -135,6 +139,7 @@ class PortableModel(Record):
             "background": {"weights": list(self.weights), "rows": [list(row) for row in self.background]},
             "uncertainty": {"level": self.level, "draws": [[m.to_dict() for m in draw] for draw in self.bootstrap]},
             "limits": {name: list(limits) for name, limits in self.limits.items()},
+            **({"usual": {name: list(pair) for name, pair in self.usual.items()}} if self.usual else {}),
         }
 
 
@@ -166,9 +171,10 @@ def _build(raw: Mapping[str, Any]) -> PortableModel:
     need(len({feature.name for feature in features}) == len(features), "features must have different names")
     members = _members(raw["members"], features, kind)
     rows = raw["background"]["rows"]
+    need(rows, "there is no background: what is not known, and every explanation, is averaged over it")
     weights = numbers(raw["background"]["weights"], "background weights", length=len(rows))
     need(
-        rows and min(weights) > 0 and math.isclose(sum(weights), 1.0, abs_tol=1e-9),
+        min(weights) > 0 and math.isclose(sum(weights), 1.0, abs_tol=1e-9),
         "background weights must be positive and sum to 1",
     )
     background = tuple(_background_row(row, inputs, features) for row in rows)
@@ -177,7 +183,9 @@ def _build(raw: Mapping[str, Any]) -> PortableModel:
     need(isinstance(draws, list), "draws must be a list")
     need(0 < level < 1, "level must lie in (0, 1)")
     limits = {name: _pair(pair, name) for name, pair in raw["limits"].items()}
-    need(set(limits) <= set(inputs), "limits must be those of inputs")
+    usual = {name: _pair(pair, name) for name, pair in raw.get("usual", {}).items()}  # older bundles have none
+    need(set(limits) | set(usual) <= set(inputs), "limits must be those of inputs")
+    need(not set(usual) & level_inputs(features), "only numbers have usual values")
     model = PortableModel(
         kind=kind,
         inputs=inputs,
@@ -188,6 +196,7 @@ def _build(raw: Mapping[str, Any]) -> PortableModel:
         bootstrap=tuple(_members(draw, features, kind) for draw in draws),
         level=level,
         limits=limits,
+        usual=usual,
     )
     need(
         all(member.response.reach >= model.horizon for draw in model.bootstrap for member in draw),

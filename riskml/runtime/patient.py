@@ -12,8 +12,11 @@ TYPE_CHECKING = False  # see riskml.record
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
+    from riskml.runtime.dictionary import Dictionary
+
 # A patient is a few dozen numbers; anything larger is a mistake and is refused before it is parsed.
 MAX_BYTES = 1_000_000
+_MANY = "give one patient as one JSON object; for a table there is riskml score"
 
 
 def patient_from_json(text: str | bytes) -> dict[str, Any]:
@@ -26,13 +29,15 @@ def patient_from_json(text: str | bytes) -> dict[str, Any]:
         double, and a key that stands twice.
     """
     if len(text) > MAX_BYTES:
-        raise _refused(None, "must be at most 1 MB", f"{len(text):,} bytes", "give one patient as one JSON object")
+        raise _refused(None, "must be at most 1 MB", f"{len(text):,} bytes", _MANY)
     try:
         decoded = text.decode("utf-8-sig") if isinstance(text, bytes) else text.removeprefix("\ufeff")
         patient = json.loads(decoded, object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_finite)
     except UnicodeDecodeError:
         raise _refused(None, "must be UTF-8 text", None, "save the file as UTF-8") from None
     except json.JSONDecodeError as error:
+        if error.msg == "Extra data":
+            raise _refused(None, "must be JSON with one object", "more behind it", _MANY) from None
         place = f"line {error.lineno}, column {error.colno}: {error.msg}"
         raise _refused(None, "must be JSON", None, f"mend {place}") from None
     except RecursionError:
@@ -40,9 +45,8 @@ def patient_from_json(text: str | bytes) -> dict[str, Any]:
     except ValueError:  # int() refuses numbers of thousands of digits
         raise _refused(None, "must hold numbers of a sensible length", None, "shorten the number") from None
     if not isinstance(patient, dict):
-        raise _refused(
-            None, "must be one JSON object of names and values", type(patient).__name__, "write {'age': '6 a', ...}"
-        )
+        remedy = _MANY if isinstance(patient, list) else "write {'age': '6 a', ...}"
+        raise _refused(None, "must be one JSON object of names and values", type(patient).__name__, remedy)
     return patient
 
 
@@ -97,8 +101,8 @@ def read_patient(source: str, standard_input: Any = None) -> dict[str, Any]:
         raise _refused(None, "must be UTF-8 text", None, "save the file as UTF-8") from None
 
 
-def with_settings(patient: dict[str, Any], settings: Iterable[str]) -> dict[str, Any]:
-    """The patient with ``NAME=VALUE`` pairs put in, later ones winning.
+def with_settings(patient: dict[str, Any], settings: Iterable[str], dictionary: Dictionary) -> dict[str, Any]:
+    """The patient with ``NAME=VALUE`` pairs put in, later ones winning, whatever a variable is called in either.
 
     Raises
     ------
@@ -110,6 +114,9 @@ def with_settings(patient: dict[str, Any], settings: Iterable[str]) -> dict[str,
         name, equals, text = setting.partition("=")
         if not equals or not name.strip():
             raise UsageError(f"--set takes NAME=VALUE, got {setting!r}")
+        if found := dictionary.find(name.strip()):
+            for other in [key for key in changed if (same := dictionary.find(key)) and same[0] == found[0]]:
+                del changed[other]
         changed[name.strip()] = text.strip()
     return changed
 

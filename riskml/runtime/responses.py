@@ -48,6 +48,10 @@ if TYPE_CHECKING:
             """Last month it can speak of; infinite for a probability."""
 
         @property
+        def knots(self) -> tuple[float, ...]:
+            """Months between which answers change smoothly; none where they do throughout."""
+
+        @property
         def is_mean(self) -> bool:
             """Whether it is linear in the outputs: the mean answer is the answer of the mean output."""
 
@@ -70,6 +74,7 @@ class _Binary(Record):
     outcome = "binary"
     outputs = 1
     reach = math.inf
+    knots = ()
     is_mean = False
 
     def prepare(self, times: Sequence[float]) -> None:
@@ -148,6 +153,11 @@ class Calibrated(Record):
     def reach(self) -> float:
         """That of the response inside."""
         return float(self.response.reach)
+
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """Those of the response inside."""
+        return tuple(self.response.knots)
 
     def prepare(self, times: Sequence[float]) -> Any:
         """That of the response inside."""

@@ -142,10 +142,10 @@ def value(model: PortableModel, known: Mapping[str, Value], times: Sequence[floa
     list of float
         ``[probability]``, or S(t) for each of ``times``.
     """
-    return _mean(model.members, position(model, known), times)
+    return mean_answers(model.members, position(model, known), times)
 
 
-def _mean(members: Sequence[Member], place: Position, times: Sequence[float]) -> list[float]:
+def mean_answers(members: Sequence[Member], place: Position, times: Sequence[float]) -> list[float]:
     """Weighted mean of the members' v(known)."""
     if len(members) == 1:
         return [min(1.0, answer) for answer in member_value(members[0], place, times)]
@@ -173,33 +173,56 @@ def quantile(ordered: Sequence[float], probability: float, weights: Sequence[flo
     return ordered[-1]
 
 
-def interval(
-    model: PortableModel, known: Mapping[str, Value], times: Sequence[float], centre: Sequence[float]
+def drawn_answers(model: PortableModel, place: Position, times: Sequence[float]) -> list[list[float]]:
+    """v(known) of each member of the bootstrap refits that counts."""
+    return [member_value(member, place, times) for member in _drawn(model)]
+
+
+def _drawn(model: PortableModel) -> list[Member]:
+    return [member for draw in model.bootstrap for member in draw if member.weight > 0]
+
+
+def percentiles(
+    model: PortableModel, draws: Sequence[Sequence[float]], centre: Sequence[float], least: float, most: float
 ) -> tuple[list[float], list[float]]:
     """Percentile interval over the members of all bootstrap refits, widened where needed to hold the estimate itself.
 
     Each member counts on its own, with its weight: what the members of an average disagree about is part of what is
     not known. The interval of their means is far too narrow where one of them is wrong (docs/methods.md).
 
-    Returns
-    -------
-    low, high : lists of float
-        One pair per entry of ``centre``; 0 and 1 where the model has no refits and nothing is known.
+    Parameters
+    ----------
+    draws : sequence of shape (n_members, n_answers)
+        What each of them answers, in the order of :func:`drawn_answers`.
+    centre : sequence of shape (n_answers,)
+    least, most : float
+        Bounds of any answer; they are the interval where the model has no refits and nothing is known.
     """
-    if not model.bootstrap:
-        return [0.0] * len(centre), [1.0] * len(centre)
-    place = position(model, known)
-    members = [member for draw in model.bootstrap for member in draw if member.weight > 0]
-    answers = [member_value(member, place, times) for member in members]
-    equal = len({member.weight for member in members}) == 1
+    if not draws:
+        return [least] * len(centre), [most] * len(centre)
+    sizes = [member.weight for member in _drawn(model)]
+    equal = len(set(sizes)) == 1
     tail = (1 - model.level) / 2
     low, high = [], []
     for k, middle in enumerate(centre):
-        drawn = sorted((answer[k], member.weight) for answer, member in zip(answers, members, strict=True))
-        ordered, weights = [value for value, _ in drawn], [] if equal else [weight for _, weight in drawn]
-        low.append(min(quantile(ordered, tail, weights), middle))
-        high.append(min(1.0, max(quantile(ordered, 1 - tail, weights), middle)))
+        ordered = sorted((answers[k], weight) for answers, weight in zip(draws, sizes, strict=True))
+        values, weights = [value for value, _ in ordered], [] if equal else [weight for _, weight in ordered]
+        low.append(min(quantile(values, tail, weights), middle))
+        high.append(min(most, max(quantile(values, 1 - tail, weights), middle)))
     return low, high
+
+
+def interval(
+    model: PortableModel, known: Mapping[str, Value], times: Sequence[float], centre: Sequence[float]
+) -> tuple[list[float], list[float]]:
+    """Interval of :func:`value`, which is ``centre``; see :func:`percentiles`.
+
+    Returns
+    -------
+    low, high : lists of float
+        One pair per entry of ``centre``; 0 and 1 where the model has no refits.
+    """
+    return percentiles(model, drawn_answers(model, position(model, known), times), centre, 0.0, 1.0)
 
 
 def score_table(

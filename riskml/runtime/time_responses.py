@@ -68,6 +68,11 @@ class Baseline(Record):
         """Cumulative hazard at ``months``, which must lie on the grid's span."""
         return self.prepare((months,))[0]
 
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """Months between which answers change smoothly."""
+        return self.times
+
     def prepare(self, times: Sequence[float]) -> list[float]:
         """Cumulative hazard at each of ``times``."""
         hazard = self.cumulative_hazard
@@ -108,6 +113,11 @@ class Curve(Record):
     def reach(self) -> float:
         """Last month of the grid."""
         return self.times[-1]
+
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """Months between which answers change smoothly."""
+        return (0.0, *self.times)
 
     def prepare(self, times: Sequence[float]) -> list[tuple[int, float]]:
         """For each time the last month of the grid (0 is one) that is earlier, and the share of the way to the next."""
@@ -155,6 +165,11 @@ class Accelerated(Record):
     def reach(self) -> float:
         """Last month it speaks of."""
         return self.last
+
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """None: it is smooth throughout."""
+        return ()
 
     def prepare(self, times: Sequence[float]) -> list[float]:
         """Logarithm of each time."""
@@ -222,7 +237,12 @@ class Incidence(Record):
         """Last month of the grid."""
         return self.baselines[0].reach
 
-    def prepare(self, times: Sequence[float]) -> list[tuple[list[tuple[float, ...]], int]]:
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """Months between which answers change smoothly."""
+        return self.baselines[0].times
+
+    def prepare(self, times: Sequence[float]) -> Any:
         """Increments of the causes' cumulative hazards from one asked-for time or knot to the next."""
         _check_times(times, self.reach)
         knots = sorted({*self.baselines[0].times, *times})
@@ -266,3 +286,30 @@ class Incidence(Record):
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
         return {"kind": self.kind, "baselines": [baseline.to_dict() for baseline in self.baselines]}
+
+
+class EventFree(Incidence):
+    """Free of every cause: S(t) = exp(-sum of the causes' cumulative hazards); it goes with :class:`Incidence`."""
+
+    baselines: tuple[Baseline, ...]
+
+    kind = "event_free"
+    outcome = "survival"
+
+    def prepare(self, times: Sequence[float]) -> list[list[float]]:
+        """Cumulative hazard of each cause at each of ``times``."""
+        return [[baseline.at(t) for baseline in self.baselines] for t in times]
+
+    def mean(self, points: Sequence[Sequence[float]], weights: Sequence[float], prepared: Any) -> list[float]:
+        """Weighted mean S(t), one a time."""
+        relative = [[exp(within(x, _MAX_LOG_CAUSE)) for x in point] for point in points]
+        return [
+            sum(w * exp(-sum(map(mul, hazards, r))) for w, r in zip(weights, relative, strict=True))
+            for hazards in prepared
+        ]
+
+    def table(self, outputs: Any, prepared: Any) -> Any:
+        """S(t); shape (..., n_times)."""
+        import numpy as np
+
+        return np.exp(-np.exp(np.clip(outputs, -_MAX_LOG_CAUSE, _MAX_LOG_CAUSE)) @ np.array(prepared).T)

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 _BLOCK = 500_000
 
 
+def single_table(values: Any) -> Any:
+    """As :func:`riskml.runtime.members.single`, for an array."""
+    import numpy as np
+
+    return np.clip(values, -LARGEST_SINGLE, LARGEST_SINGLE).astype(np.float32).astype(float)
+
+
 class Forest:
     """The trees of a member as arrays.
 
@@ -75,7 +82,7 @@ class Forest:
         """
         import numpy as np
 
-        single = np.clip(columns, -LARGEST_SINGLE, LARGEST_SINGLE).astype(np.float32).astype(float)
+        single = single_table(columns)
         n_nodes, n_rows = len(self.feature), columns.shape[1]
         passes = np.empty((2, n_nodes, n_rows), dtype=bool)
         np.less_equal(single[self.feature], self.threshold[:, None], out=passes[0])

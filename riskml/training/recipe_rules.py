@@ -13,8 +13,8 @@ from riskml.cohort.outcomes.settings import contradictions
 from riskml.errors import DataError, Fault
 from riskml.runtime.dictionary import Dictionary, Variable
 from riskml.runtime.explain import MAX_INPUTS
+from riskml.runtime.inputs import read_inputs
 from riskml.runtime.model import OPS
-from riskml.runtime.predict import read_inputs
 from riskml.runtime.time_responses import DISTRIBUTIONS
 from riskml.training.ensemble import COMBINED
 from riskml.training.learners.outside import KIND as OUTSIDE
@@ -161,6 +161,7 @@ def faults_of(raw: Mapping[str, Any], dictionary: Dictionary) -> Iterator[Fault]
     if "learner" in sound:
         yield from _learner_faults(sound["learner"], kind)
     yield from _features_faults(sound.get("feature", ()), landmark, dictionary)
+    yield from _number_faults(sound.get("feature", ()), sound.get("learner", {}))
     for name, allowed in sound.get("applies_to", {}).items():
         yield from _population_faults(name, allowed, landmark, dictionary)
     for number, patient in enumerate(sound.get("golden", ()), start=1):
@@ -284,9 +285,18 @@ def _features_faults(features: Any, landmark: str | None, dictionary: Dictionary
         yield Fault(None, f"feature {name}", "names of features must differ", None, "rename all but one")
     yield from _exclusive_faults(features, dictionary)
     yield from _part_faults(features, dictionary)
+
+
+def _number_faults(features: Any, learner: Mapping[str, Any]) -> Iterator[Fault]:
+    """Every prediction is explained exactly, and some learners can only be explained coalition by coalition."""
     inputs = {name for item in features if _TEXTS.holds(item.get("inputs")) for name in item["inputs"]}
-    if len(inputs) > MAX_INPUTS:
-        yield Fault(None, "feature", f"may use at most {MAX_INPUTS} inputs", str(len(inputs)), "leave out the weakest")
+    tables = [table for table in learner.get("member", [learner]) if isinstance(table, Mapping)]
+    for table in tables:
+        spec = find_learner(table["kind"]) if _is_text(table.get("kind")) else None
+        few = spec is not None and (not spec.any_inputs or (spec.splits and table.get("calibrate") is True))
+        if few and len(inputs) > MAX_INPUTS:
+            rule = f"may use at most {MAX_INPUTS} inputs with {_an(table['kind'])}"
+            yield Fault(None, "feature", rule, str(len(inputs)), "leave out the weakest, or take another learner")
 
 
 def _exclusive_faults(features: Any, dictionary: Dictionary) -> Iterator[Fault]:

@@ -24,7 +24,8 @@ def predict(riskml, name, patient, *words, **settings):
 def test_golden_patients_come_back_as_the_contract_s_object(riskml, name):
     for entry in golden(name):
         shown = json.loads(predict(riskml, name, entry["patient"], "--json"))
-        assert set(shown) == {"schema", "model", "estimate", "explanation", "inputs", "domain", "warnings", "not_for"}
+        always = {"schema", "model", "estimate", "explanation", "inputs", "domain", "warnings", "not_for"}
+        assert set(shown) == always | ({"curve"} if "times" in shown["estimate"] else set())
         assert shown["schema"] == "riskml.prediction/1"
         assert set(shown["model"]) == {"name", "outcome", "version", "digest", "synthetic"}
         estimate = shown["estimate"]
@@ -144,17 +145,118 @@ def test_a_person_reads_percent_natural_frequency_interval_and_effects(riskml):
     assert f"Estimated risk: {percent} % (about {percent} in 100)" in text
     ends = re.search(r"90 % interval: [<>]?([\d.]+) to [<>]?([\d.]+) %", text).groups()
     assert [float(end) for end in ends] == pytest.approx([100 * low, 100 * high], abs=0.5)
-    moved = re.findall(r"(\S+): (raises|lowers) it by (\d+) points", " ".join(text.split()))
-    assert moved
-    assert [int(points) for *_, points in moved] == sorted((int(points) for *_, points in moved), reverse=True)
+    steps = re.findall(r"(raises|lowers) it from ([\d.]+) to ([\d.]+) in 100", " ".join(text.split()))
+    assert steps
+    ends = [float(steps[0][1]), *(float(end) for _, _, end in steps)]
+    assert [float(start) for _, start, _ in steps] == ends[:-1], "each step starts where the last one ended"
+    assert all((b > a) == (verb == "raises") for (verb, *_), a, b in zip(steps, ends, ends[1:], strict=False) if a != b)
+    average = re.search(r"average patient of the cohort the model learned from: (\d+) %", " ".join(text.split()))[1]
+    assert float(average) == ends[0]
+    assert ends[-1] == pytest.approx(percent, abs=1.5)
 
 
 def test_a_curve_falls(riskml):
     text = predict(riskml, "efs", golden("efs")[1]["patient"], "--at", "0", "3", "6", "12", "24")
-    bars = [line.count("#") for line in text.splitlines() if line.startswith("  at ")]
-    assert bars[0] == 20
-    assert bars == sorted(bars, reverse=True)
-    assert len(bars) == 5
+    values = [float(v) for v in re.findall(r"at \d+ months: (?:more than |less than )?([\d.]+) %", text)]
+    assert len(values) == 5
+    assert values == sorted(values, reverse=True)
+    rows = [line[7:] for line in text.splitlines() if re.match(r"  [ \d]{3} \|", line)]
+    assert len(rows) == 11
+    stars = [min(k for k, row in enumerate(rows) if row[column : column + 1] == "*") for column in range(61)]
+    assert stars == sorted(stars), "never up again"
+    assert stars[0] == 0
+    assert "months" in text.split("+---")[1].splitlines()[1]
+
+
+def test_words_alone_have_no_drawing(riskml):
+    patient = golden("efs")[1]["patient"]
+    drawn, words = (predict(riskml, "efs", patient, *flags) for flags in ((), ("--words",)))
+    assert "* estimate" in drawn
+    assert "*" not in words
+    assert "|" not in words
+    assert set(words.splitlines()) <= set(drawn.splitlines())
+
+
+def test_whoever_is_event_free_by_now(riskml):
+    patient = golden("efs")[0]["patient"]
+    plain = json.loads(predict(riskml, "efs", patient, "--at", "6", "12", "--json"))["estimate"]["value"]
+    shown = json.loads(predict(riskml, "efs", patient, "--event-free-at", "6", "--at", "12", "--json"))
+    estimate, explanation = shown["estimate"], shown["explanation"]
+    assert estimate["event_free_at"] == 6
+    assert estimate["value"] == pytest.approx([plain[1] / plain[0]], abs=1e-12)
+    assert estimate["low"][0] <= estimate["value"][0] <= estimate["high"][0]
+    total = explanation["base"][0] + sum(e["effect"] for e in explanation["effects"][0])
+    assert total == pytest.approx(estimate["value"][0], abs=1e-8)
+    assert (shown["curve"]["times"][0], shown["curve"]["value"][0]) == (6, 1)
+    assert "given_event_free" in {w["code"] for w in shown["warnings"]}
+    default = json.loads(predict(riskml, "efs", patient, "--event-free-at", "6", "--json"))["estimate"]
+    assert default["times"] == [12, 24]
+    assert predict(riskml, "efs", patient, "--event-free-at", "6").count("Event-free at 6 months.") == 1
+
+
+def test_expected_months(riskml):
+    patient = golden("efs")[1]["patient"]
+    shown = json.loads(predict(riskml, "efs", patient, "--expected-months", "24", "--json"))
+    months, curve = shown["expected_months"], shown["curve"]
+    area = sum(
+        (b - a) * (x + y) / 2
+        for a, b, x, y in zip(curve["times"], curve["times"][1:], curve["value"], curve["value"][1:], strict=False)
+    )
+    assert months["value"] == pytest.approx(area, abs=0.15), "the trapezoids of a convex curve are a little more"
+    assert 0 <= months["low"] <= months["value"] <= months["high"] <= 24
+    parts = months["explanation"]
+    assert parts["base"] + sum(e["effect"] for e in parts["effects"]) == pytest.approx(months["value"], abs=1e-8)
+    text = " ".join(predict(riskml, "efs", patient, "--expected-months", "24").split())
+    assert f"Of the first 24 months, expected event-free: {months['value']:.1f}" in text
+
+
+def test_what_if_stands_beside_the_patient_as_given(riskml):
+    patient = golden("non_response")[1]["patient"]
+    given, instead = (
+        json.loads(predict(riskml, "non_response", {**patient, **change}, "--json"))["estimate"]
+        for change in ({}, {"mrd": "0.01 %"})
+    )
+    shown = json.loads(predict(riskml, "non_response", patient, "--set", "MRD=0.01 %", "--json"))
+    what_if = shown["what_if"]
+    assert shown["estimate"] == instead
+    assert what_if["as_given"] == {name: given[name] for name in ("value", "low", "high")}
+    assert what_if["difference"]["value"] == pytest.approx(instead["value"] - given["value"], abs=1e-12)
+    assert what_if["difference"]["low"] <= what_if["difference"]["value"] <= what_if["difference"]["high"]
+    (changed,) = what_if["changed"]
+    assert (changed["input"], changed["from"], changed["to"]) == ("mrd", "12 %", "0.01 %")
+    text = " ".join(predict(riskml, "non_response", patient, "--set", "mrd=0.01 %").split())
+    assert "12 % as given, 0.01 % instead" in text
+    assert "not what changing this one would do" in text
+    filled = json.loads(predict(riskml, "non_response", {"mrd": "12 %"}, "--set", "cd3=0.2", "--json"))["what_if"]
+    assert filled["changed"][0]["from"] is None
+
+
+def test_months_are_for_models_in_time(riskml):
+    for option in ("--event-free-at", "--expected-months"):
+        refused(riskml("predict", BUNDLES["non_response"], "-", option, "6", stdin="{}"), 2, "single probability")
+        refused(riskml("predict", BUNDLES["efs"], "-", option, "600", stdin="{}"), 5, "months")
+        refused(riskml("predict", BUNDLES["efs"], "-", option, "nan", stdin="{}"), 5, "months")
+    words = ("--event-free-at", "12", "--at", "6")
+    refused(riskml("predict", BUNDLES["efs"], "-", *words, stdin="{}"), 5, "12 to")
+
+
+@pytest.mark.parametrize("name", ["efs", "non_response"])
+def test_a_picture(riskml, name, tmp_path):
+    patient = json.dumps(golden(name)[2]["patient"])
+    for kind, start in (("svg", b"<?xml"), ("png", b"\x89PNG")):
+        path = tmp_path / f"patient.{kind}"
+        done = riskml("predict", BUNDLES[name], "-", "--plot", path, stdin=patient)
+        assert done.returncode == 0, done.stderr
+        assert path.read_bytes().startswith(start)
+        again = riskml("predict", BUNDLES[name], "-", "--plot", path, stdin=patient)
+        assert again.stdout == done.stdout
+    assert b"SYNTHETIC" in (tmp_path / "patient.svg").read_bytes()
+    refused(riskml("predict", BUNDLES[name], "-", "--plot", "patient.gif", stdin=patient), 2, ".svg or .png")
+
+
+@pytest.mark.parametrize("body", ["[]", json.dumps([{"mrd": "1 %"}] * 10_000), "\n".join(['{"mrd": "1 %"}'] * 10_000)])
+def test_thousands_of_patients_on_standard_input_are_a_table(riskml, body):
+    refused(riskml("predict", BUNDLES["efs"], "-", stdin=body), 3, "one", "riskml score")
 
 
 def test_an_adult_is_outside_and_told_so(riskml):

@@ -90,10 +90,3 @@ def test_an_endless_label_is_wrapped():
 )
 def test_what_measuring_could_do(low, high, shown):
     assert _range({"low": low, "high": high}) == shown
-
-
-def test_one_point_is_one_point(riskml):
-    done = riskml("predict", BUNDLES["induction_efs"], "-", stdin='{"mrd_end_of_induction": "0.1 %", "wbc": 50}')
-    effects = re.findall(r"by (\d+) (points?)", done.stdout)
-    assert effects
-    assert all((number == "1") == (word == "point") for number, word in effects)

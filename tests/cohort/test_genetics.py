@@ -46,7 +46,7 @@ def test_notes_give_rows_and_pieces_but_no_patient(tmp_path):
 
 
 def test_a_cohort_and_a_patient_are_read_alike(tmp_path):
-    from riskml.runtime.predict import read_inputs
+    from riskml.runtime.inputs import read_inputs
 
     dictionary, frame = (
         load_dictionary(),

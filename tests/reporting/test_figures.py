@@ -31,7 +31,7 @@ EMPTY = {
 
 def test_every_figure_is_tried():
     tried = {"smooth": "calibration", "survival": "survival_curve", "decision": "decision_curve"}
-    tried["learning"] = "learning_curve"
+    tried |= {"learning": "learning_curve", "interval": "importance", "levels": "dependence"}
     assert {tried.get(kind, kind) for kind in DRAWINGS} == set(figures.__all__)
 
 

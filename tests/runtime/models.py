@@ -64,6 +64,7 @@ def portable_models(
         ),
         level=draw(st.sampled_from([0.5, 0.9, 0.95])),
         limits={name: (-10.0, 10.0) for name in inputs if name.startswith("number")},
+        usual=draw(st.sampled_from([{}, {name: (-3.0, 5.0) for name in inputs if name.startswith("number")}])),
     )
 
 
@@ -315,6 +316,8 @@ def bundle_of(model: PortableModel, patients: Sequence[Mapping[str, Any]] = ({},
     """A sealed bundle around ``model`` with the manifest of a shipped one; ``changes`` go into the manifest."""
     manifest = {k: v for k, v in shipped_bundle("non_response").manifest.items() if k not in {"files", "digest"}}
     horizons = [] if model.kind == "binary" else [model.horizon]
+    # What patients are compared with is of the shipped model's inputs.
+    manifest["training"] = {k: v for k, v in manifest["training"].items() if k != "applicability"}
     manifest = {**manifest, "kind": model.kind, "horizons_months": horizons, "applies_to": {}, **changes}
     golden = [golden_entry(manifest, model, load_dictionary(), patient) for patient in patients]
     return seal(manifest, model, golden, card(manifest))

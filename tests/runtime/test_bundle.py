@@ -16,9 +16,9 @@ from riskml.cohort.read import read_csv
 from riskml.errors import BundleError, UsageError
 from riskml.resources import folder
 from riskml.runtime import bundle as bundle_module
-from riskml.runtime.bundle import FILES, MANIFEST, open_bundle, shipped
+from riskml.runtime.bundle import EXPLANATION, FILES, MANIFEST, open_bundle, seal, shipped
+from riskml.runtime.inputs import known_values, read_inputs
 from riskml.runtime.model import Feature
-from riskml.runtime.predict import known_values, read_inputs
 from riskml.runtime.score import interval, value
 from tests.runtime.models import SHIPPED, bundle_of, logistic, plain_model, shipped_bundle
 
@@ -58,8 +58,9 @@ def test_shipped_bundles_open_and_give_their_golden_predictions(name):
 @pytest.mark.parametrize("name", SHIPPED)
 def test_saving_what_was_opened_gives_the_same_bytes(name, tmp_path):
     written = shipped_bundle(name).save(tmp_path / "again")
-    assert {p.name for p in written.iterdir()} == set(ALL)
-    for file in ALL:
+    files = {p.name for p in shipped(name).iterdir()}
+    assert {p.name for p in written.iterdir()} == files >= set(ALL)
+    for file in files:
         assert (written / file).read_bytes() == (shipped(name) / file).read_bytes()
 
 
@@ -180,6 +181,62 @@ def test_a_zip_that_unpacks_to_gigabytes_is_refused_unread(tmp_path, monkeypatch
     tiny(0.5).save(tmp_path / "bundle")
     refused(tmp_path / "bundle", "larger than any riskml writes")
     refused(shutil.make_archive(str(tmp_path / "bundle"), "zip", tmp_path / "bundle"), "unpacks to more")
+
+
+# --- what the inputs do over the cohort -------------------------------------------------------------------------------
+
+
+def told(explanation=None):
+    """A bundle with an explanation of its cohort."""
+    bundle = tiny(0.5)
+    manifest = {name: part for name, part in bundle.manifest.items() if name not in {"files", "digest", "format"}}
+    told = {"schema": "riskml.explanation/1", "inputs": [{"input": "age", "label": "Größe µ"}]}
+    return seal(manifest, bundle.model, bundle.golden, bundle.card, told if explanation is None else explanation)
+
+
+def test_the_explanation_travels_as_a_fifth_file_and_comes_back(tmp_path):
+    bundle = told()
+    assert bundle.explanation["inputs"][0]["label"] == "Größe µ"
+    home = bundle.save(tmp_path / "bundle")
+    assert {path.name for path in home.iterdir()} == {*ALL, EXPLANATION}
+    archive = Path(shutil.make_archive(str(tmp_path / "bundle"), "zip", home))
+    for place in (home, archive):
+        assert open_bundle(place) == bundle
+    tiny(0.1).save(home)
+    assert {path.name for path in home.iterdir()} == set(ALL), "the file of the older bundle is gone with it"
+
+
+def test_a_bundle_without_an_explanation_opens(tmp_path):
+    opened = open_bundle(tiny(0.5).save(tmp_path / "bundle"))
+    assert opened.explanation is None
+    assert EXPLANATION not in opened.manifest["files"]
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.parametrize("how", ["changed", "taken away", "emptied", "added"])
+def test_an_explanation_that_is_not_the_sealed_one_is_refused(tmp_path, how, zipped):
+    home = (tiny(0.5) if how == "added" else told()).save(tmp_path / "bundle")
+    file = home / EXPLANATION
+    if how == "taken away":
+        file.unlink()
+    else:
+        file.write_text({"emptied": "", "added": "{}"}.get(how, "{ }"), encoding="utf-8")
+    place = shutil.make_archive(str(tmp_path / "bundle"), "zip", home) if zipped else home
+    refused(place, r"explanation.json is not the file its manifest describes")
+
+
+def test_an_explanation_that_is_no_object_is_refused_when_it_is_asked_for():
+    assert told().with_(explanation_text="").explanation is None
+    with pytest.raises(BundleError, match=r"explanation\.json is not JSON"):
+        _ = told().with_(explanation_text="{").explanation
+    with pytest.raises(BundleError, match=r"explanation\.json is not a JSON object"):
+        _ = told().with_(explanation_text="[]").explanation
+
+
+def test_a_prediction_does_not_read_it(monkeypatch):
+    bundle = told()
+    monkeypatch.setattr(bundle_module, "json_object", None)
+    assert 0 < bundle.predict({"age": "6 a"}).value[0] < 1
 
 
 # --- saving -----------------------------------------------------------------------------------------------------------

@@ -122,10 +122,13 @@ def test_files_that_are_no_json_are_refused(sealed, tmp_path, name, content):
         put("model.json", "background", "rows", 0, 1, "present"),
         put("model.json", "background", "weights", 0, 0.0),
         put("model.json", "background", "weights", []),
+        put("model.json", "background", {"weights": [], "rows": []}),
+        put("model.json", "background", ...),
         put("model.json", "uncertainty", "level", 90),
         put("model.json", "uncertainty", "draws", 0, 0, "response", "cumulative_hazard", 1, 1e308),
         put("model.json", "uncertainty", "draws", 0, 0, "predictor", "coefficients", []),
         put("model.json", "limits", {"nothing": [0, 1]}),
+        put("model.json", "usual", {"nothing": [0, 1]}),
         put("model.json", "kind", "binary"),
         put("model.json", "members", 0, "response", "kind", "probit"),
         put("model.json", "format", 2),
@@ -244,3 +247,62 @@ def test_a_very_long_chain_of_definitions_ends_in_an_answer(derived, tmp_path):
         raw["mrd_alc_ratio"] = {**link, "inputs": ["link_2999", "lymphocytes"]}
 
     refused(resealed(derived, tmp_path, chain), "at most 8 steps")
+
+
+# --- what a patient is compared with ----------------------------------------------------------------------------------
+
+LEARNED = {
+    "distance": {"share": 0.95, "thresholds": [0.4, 1, None, 1.0, 1.0, 1.0, 1.2]},
+    "lesions": ["bcr_abl1", "kmt2a_r"],
+    "lesion_pairs": [["bcr_abl1", "kmt2a_r"]],
+}
+
+
+def compared(*path):
+    def change(contents):
+        training = contents[MANIFEST]["training"]
+        training["applicability"] = copy.deepcopy(LEARNED)
+        if path:
+            put(MANIFEST, "training", *path)(contents)
+
+    return change
+
+
+def test_what_a_patient_is_compared_with_may_be_there_or_not(sealed, tmp_path):
+    assert open_bundle(resealed(sealed, tmp_path, compared())).manifest["training"]["applicability"] == LEARNED
+    open_bundle(
+        resealed(sealed, tmp_path / "old", lambda c: c[MANIFEST]["training"].pop("applicability", None) and None)
+    )
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ("applicability", []),
+        ("applicability", "distance", ...),
+        ("applicability", "distance", "share", 1.0),
+        ("applicability", "distance", "share", "most"),
+        ("applicability", "distance", "thresholds", [1.0]),
+        ("applicability", "distance", "thresholds", 2, -1.0),
+        ("applicability", "distance", "thresholds", 2, "far"),
+        ("applicability", "lesions", ...),
+        ("applicability", "lesions", [1]),
+        ("applicability", "lesion_pairs", ["bcr_abl1"]),
+        ("applicability", "lesion_pairs", [["bcr_abl1"]]),
+        ("case_mix", ...),
+        ("case_mix", "inputs", "mrd", "scale", "cubed"),
+        ("case_mix", "inputs", "mrd", "floor", 0),
+        ("case_mix", "inputs", "mrd", "floor", ...),
+        ("case_mix", "inputs", "age", "sd", -1.0),
+        ("case_mix", "inputs", "age", "sd", "wide"),
+        ("case_mix", "methods", "mrd_method", ["flow"]),
+        ("case_mix", "methods", "mrd_method", "flow", "most"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_compared_with_is_refused_when_opened(sealed, tmp_path, path):
+    refused(resealed(sealed, tmp_path, compared(*path)))
+
+
+def test_a_landmark_that_the_dictionary_does_not_know_is_refused(sealed, tmp_path):
+    refused(resealed(sealed, tmp_path, put(MANIFEST, "landmark", "some_day")), "no landmark")

@@ -6,7 +6,7 @@ import copy
 
 import pytest
 
-from riskml.runtime.card import RESEARCH, SYNTHETIC, card, interval_text, learner_text, metric_label, number
+from riskml.runtime.card import RESEARCH, SYNTHETIC, card, interval_text, learner_text, metric_label, number, rank_text
 from tests.runtime.models import SHIPPED, shipped_bundle
 
 
@@ -104,3 +104,34 @@ def test_a_card_names_its_learner_once_the_manifest_does():
     training = dict(shipped_bundle("icans").manifest["training"])
     training |= {"members": [{"kind": "ridge_logistic", "weight": 1.0, "line": None}], "members_left_out": []}
     assert "\n- learner: Ridge logistic.\n" in changed(training=training)
+
+
+ITEMS = [
+    {"input": "mrd", "mean_absolute_effect": 0.063, "low": 0.013, "high": 0.142, "rank_low": 1, "rank_high": 5},
+    {"input": "cd3", "mean_absolute_effect": 0.017, "low": 0.001, "high": 0.056, "rank_low": 2, "rank_high": 7},
+]
+
+
+def test_importance_is_in_points_with_interval_and_rank():
+    text = changed(importance=ITEMS)
+    assert "| input | mean effect in points of risk | rank |" in text
+    assert "| mrd | 6.3 (1.3 to 14.2) | 1 (1 to 5) |" in text
+    assert "| cd3 | 1.7 (0.1 to 5.6) | 2 (2 to 7) |" in text
+    assert "not what causes the outcome. mrd comes first in nearly every refit." in text
+    assert "points of survival at 12 months" in changed(importance=ITEMS, kind="survival", horizon_months=12.0)
+
+
+def test_importance_without_refits_or_of_an_older_bundle():
+    bare = [dict.fromkeys(ITEMS[0]) | {"input": "mrd", "mean_absolute_effect": 0.063}]
+    assert "| mrd | 6.3 (interval not estimable) | 1 |" in changed(importance=bare)
+    older = [{"input": "mrd", "mean_absolute_effect": 0.5}]  # on the log-odds scale
+    assert "| mrd |" not in changed(importance=older)
+    assert "mean effect" not in changed(importance=[])
+
+
+def test_how_stable_the_order_is_in_words():
+    shaky = [item | {"rank_low": 1} for item in ITEMS]
+    assert rank_text(shaky, ["A", "B"]) == "The order is not stable: A or B may come first."
+    assert rank_text(ITEMS, ["A", "B"]) == "A comes first in nearly every refit."
+    assert rank_text(ITEMS[:1], ["A"]) == "It is the only input."
+    assert rank_text([], []) == "How stable their order is was not estimated."

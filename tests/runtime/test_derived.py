@@ -15,8 +15,8 @@ from riskml.cohort.derive import derive
 from riskml.errors import DataError
 from riskml.runtime.derived import components, disagree, with_derived
 from riskml.runtime.dictionary import Dictionary, load_dictionary
+from riskml.runtime.inputs import read_inputs
 from riskml.runtime.parsing import Reading
-from riskml.runtime.predict import read_inputs
 
 DICTIONARY = load_dictionary()
 NESTED = Dictionary.from_dict(

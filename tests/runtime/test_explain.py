@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from riskml.runtime.explain import MAX_INPUTS, explain_link, explain_value
+from riskml.runtime.explain import MAX_INPUTS, TooManyInputsError, explain_link, explain_value
 from riskml.runtime.members import Causes, Linear, Member, Tree, Trees
 from riskml.runtime.model import Feature
 from riskml.runtime.predict import KINDS
@@ -247,13 +247,82 @@ def test_one_extreme_input_does_not_wash_out_the_others():
     assert found.sum_error < EXACT
 
 
+def many_inputs(n, predictor, response):
+    """A model whose inputs are small as in practice: together they move the linear predictor by a few units."""
+    random = np.random.default_rng(n)
+    names = tuple(f"x{k}" for k in range(n))
+    rows = {tuple(row): 0.25 for row in random.normal(size=(4, n), scale=2 / n).tolist()}
+    model = plain_model([cox(0.1)], rows, inputs=names)
+    model = model.with_(kind=response.outcome, members=(Member(1.0, random_predictor(random, predictor, n), response),))
+    return model, dict(zip(names, random.normal(size=n, scale=2 / n).tolist(), strict=True))
+
+
+SIGMOIDS = [
+    LOGISTIC,
+    Calibrated(LOGISTIC, 0.2, 0.7),
+    HAZARD,
+    Calibrated(HAZARD, 0.2, 0.7),
+    *(Accelerated(name, 0.8, 12.0) for name in ("weibull", "loglogistic", "lognormal")),
+]
+
+
+@pytest.mark.parametrize("response", SIGMOIDS, ids=repr)
+def test_product_form_and_enumeration_of_a_linear_member_are_one(response, monkeypatch):
+    model, known = many_inputs(7, "linear", response)
+    times = () if model.kind == "binary" else (0.0, 3.5, 12.0)
+    by_enumeration = explain_value(model, known, times)
+    monkeypatch.setattr("riskml.runtime.explain._ENUMERATED", 0)
+    monkeypatch.setattr("riskml.runtime.explain.worths_of", None)
+    found = explain_value(model, known, times)
+    assert (found.base, found.value) == (by_enumeration.base, by_enumeration.value)
+    for mine, theirs in zip(found.effects, by_enumeration.effects, strict=True):
+        assert mine == pytest.approx(theirs, abs=1e-11)
+    assert found.sum_error < 1e-10
+
+
+@pytest.mark.parametrize("response", SIGMOIDS, ids=repr)
+def test_thirty_inputs_of_a_linear_member(response):
+    model, known = many_inputs(30, "linear", response)
+    del known["x3"]
+    found = explain_value(model, known, () if model.kind == "binary" else (0.0, 3.5, 12.0))
+    assert found.sum_error < 1e-10
+    assert all(effects.keys() == known.keys() for effects in found.effects)
+
+
 def test_too_many_inputs_are_refused_rather_than_run_for_hours():
+    for predictor, response in (("causes", Incidence((HAZARD, HAZARD))), ("trees", LOGISTIC)):
+        model, known = many_inputs(MAX_INPUTS + 1, predictor, response)
+        features = model.features if predictor == "causes" else (model.features[0].with_(inputs=model.inputs),)
+        trees = Trees((0.0,), 1.0, (Tree((0,), (0.0,), (-1,), (-2,), (0.2, 0.9)),))
+        members = model.members if predictor == "causes" else (Member(1.0, trees, response),)
+        model = model.with_(features=features, members=members)
+        with pytest.raises(TooManyInputsError, match="at most 12 inputs, got 13"):
+            explain_value(model, known, () if model.kind == "binary" else (6.0,))
+        few = explain_value(model, {k: x for k, x in known.items() if k != "x0"}, (6.0,))
+        assert few.sum_error < 1e-8
+
+
+def test_beyond_what_the_product_form_takes_only_few_inputs_are_explained():
+    # A calibration cuts off what is near certainty, so the sigmoid is none; and work grows with the range.
+    for response, far in ((Calibrated(LOGISTIC, 0.0, 0.5), 30.0), (LOGISTIC, 1e300)):
+        model, known = many_inputs(MAX_INPUTS + 1, "linear", response)
+        linear = Linear(0.0, (1.0,) * (MAX_INPUTS + 1))
+        model = model.with_(members=(Member(1.0, linear, response),))
+        with pytest.raises(TooManyInputsError, match="at most 12 inputs, got 13"):
+            explain_value(model, {**known, "x0": far})
+        few = {**{name: known[name] for name in model.inputs[1:10]}, "x0": far}
+        assert explain_value(model, few).sum_error < 1e-8
+
+
+def test_inputs_equal_to_every_prototype_cost_nothing():
     names = tuple(f"x{i}" for i in range(MAX_INPUTS + 1))
-    model = plain_model([logistic(0.0, *[0.1] * len(names))], {(0.0,) * len(names): 1.0}, inputs=names)
-    with pytest.raises(ValueError, match="at most 12 inputs, got 13"):
+    features = (Feature("sum", "value", names),)
+    model = plain_model([logistic(0.0, 1.0)], {(0.0,) * len(names): 1.0}, inputs=names).with_(features=features)
+    trees = Trees((0.0,), 1.0, (Tree((0,), (3.5,), (-1,), (-2,), (0.2, 0.9)),))
+    model = model.with_(members=(Member(1.0, trees, LOGISTIC),))
+    with pytest.raises(TooManyInputsError):
         explain_value(model, dict.fromkeys(names, 1.0))
-    few = explain_value(model, {**dict.fromkeys(names, 1.0), "x0": 0.0})
-    assert few.sum_error < 1e-8, "an input equal to every prototype costs nothing"
+    assert explain_value(model, {**dict.fromkeys(names, 1.0), "x0": 0.0}).sum_error < 1e-8
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from riskml.runtime.dictionary import Dictionary, load_dictionary
+from riskml.runtime.inputs import read_inputs
 from riskml.runtime.lesions import LesionReader, lesions_of_patient
 from riskml.runtime.parsing import Reading
-from riskml.runtime.predict import read_inputs
 from tests.runtime.models import bundle_of, logistic, plain_model
 
 DICTIONARY = load_dictionary()

@@ -125,6 +125,7 @@ MEANT = {
     ("features", 1, "parameter"): (None,),
     ("uncertainty", "draws"): ([],),
     ("limits",): ({},),
+    ("usual",): ({},),
     ("uncertainty", "draws", 0): (MISSING,),
 }
 
@@ -175,7 +176,7 @@ def test_nonsense_anywhere_is_refused_with_a_model_error(model):
         (("members", 0, "response", "cumulative_hazard"), [0.0, -0.1], "must rise"),
         (("members", 0, "response", "cumulative_hazard"), [0.1, 0.2], "must rise"),
         (("members", 0, "response", "cumulative_hazard"), [0.0], "must have 2"),
-        (("background", "rows"), [], "must have 0|positive"),
+        (("background", "rows"), [], "there is no background"),
         (("background", "rows"), [[0.0]], "must have 2"),
         (("background", "rows"), [["x", 1.0]], "finite numbers"),
         (("background", "weights"), [0.5], "sum to 1"),
@@ -189,6 +190,8 @@ def test_nonsense_anywhere_is_refused_with_a_model_error(model):
         (("limits",), {"age": [2.0, 1.0]}, "must rise"),
         (("limits",), {"age": [1.0]}, "must have 2"),
         (("limits",), {"wbc": [1.0, 2.0]}, "those of inputs"),
+        (("usual",), {"age": [2.0, 1.0]}, "must rise"),
+        (("usual",), {"wbc": [1.0, 2.0]}, "those of inputs"),
     ],
 )
 def test_a_model_that_contradicts_itself_is_refused_with_its_reason(path, new, message):

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from riskml.errors import DataError, UsageError
+from riskml.runtime.dictionary import load_dictionary
 from riskml.runtime.patient import MAX_BYTES, patient_from_csv, patient_from_json, read_patient, with_settings
 
 PATIENT = {"age": "6.4 a", "mrd": "<0.01 %", "bcr_abl1": "absent", "cd19": {"value": 30, "unit": "/uL"}, "cd3": None}
@@ -177,13 +178,19 @@ def test_files_that_cannot_be_a_patient(tmp_path):
 
 def test_settings_are_put_in_and_later_ones_win():
     before = dict(PATIENT)
-    changed = with_settings(before, ["mrd=0.5 %", " age = 7 a ", "note=a=b", "mrd=<0.01 %", "cd3="])
+    changed = with_settings(before, ["mrd=0.5 %", " age = 7 a ", "note=a=b", "mrd=<0.01 %", "cd3="], load_dictionary())
     assert changed == {**PATIENT, "mrd": "<0.01 %", "age": "7 a", "note": "a=b", "cd3": ""}
     assert before == PATIENT
-    assert with_settings(before, []) == PATIENT
+    assert with_settings(before, [], load_dictionary()) == PATIENT
+
+
+def test_a_setting_takes_the_place_of_the_variable_by_whatever_name():
+    patient = {"MRD (%)": 0.5, "age": "7 a"}
+    assert with_settings(patient, ["mrd=1 %"], load_dictionary()) == {"age": "7 a", "mrd": "1 %"}
+    assert with_settings(patient, ["strange=1"], load_dictionary()) == {**patient, "strange": "1"}
 
 
 @pytest.mark.parametrize("setting", ["mrd", "", "=5", "  =5"])
 def test_settings_without_name_or_value_are_usage_errors(setting):
     with pytest.raises(UsageError, match="--set takes NAME=VALUE"):
-        with_settings({}, [setting])
+        with_settings({}, [setting], load_dictionary())

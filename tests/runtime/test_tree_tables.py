@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from riskml.runtime import tree_tables
-from riskml.runtime.members import Tree, Trees
-from riskml.runtime.tree_tables import Forest
+from riskml.runtime.members import Tree, Trees, single
+from riskml.runtime.tree_tables import Forest, single_table
 from tests.runtime.models import trees
 
 numbers = st.sampled_from([0.0, 1.0, 0.4, -2.0, 1e300, 5e-324]) | st.floats(-10, 10)
@@ -58,3 +58,8 @@ def test_no_rows_give_no_outputs():
     forest = Forest(Trees((0.5,), 1.0, (Tree((1,), (0.0,), (-1,), (-2,), (1.0, 2.0)),)))
     assert forest.mean(np.zeros((0, 2)), np.zeros((1, 2)), np.ones(1)).shape == (0, 1)
     assert forest.grid(np.zeros((0, 2)), np.zeros((3, 2))).shape == (0, 3, 1)
+
+
+@given(st.lists(numbers, min_size=1, max_size=9))
+def test_single_precision_is_that_of_one_row(values):
+    assert single_table(np.array(values)).tolist() == list(single(values))

@@ -38,6 +38,7 @@ def test_every_kind_of_fault_is_reported_at_once():
     raw = shipped() | {
         "colour": "blue",
         "outcome": "efs",
+        "learner": {"kind": "average", "member": [{"kind": "ridge_logistic"}, {"kind": "boosting"}]},
         "feature": [
             feature(name="a", inputs=["mrdd"]),
             feature(name="b", op="level", inputs=["response"], parameter=["response"]),
@@ -68,7 +69,7 @@ def test_every_kind_of_fault_is_reported_at_once():
         "feature e: sex is a category and cannot go through log10",
         "feature f: op must be one of value, log10, hinge, at_least, level; got 'cube'",
         "feature g: must have name, op, inputs and why; got 'no why'",
-        "feature: may use at most 12 inputs",
+        "feature: may use at most 12 inputs with a boosting",
         "feature i: age is a number and cannot go through level",
         "feature j: the levels of sex are female, male; got 'femle'",
         "feature k: inputs must differ",
@@ -79,6 +80,39 @@ def test_every_kind_of_fault_is_reported_at_once():
         "golden patient 1: mrd",
     ):
         assert words in said
+
+
+@pytest.mark.parametrize(
+    ("learner", "refused"),
+    [
+        ({"kind": "ridge_logistic"}, False),
+        ({"kind": "forest"}, False),
+        ({"kind": "forest", "calibrate": True}, True),
+        ({"kind": "boosting"}, True),
+        ({"kind": "stack", "member": [{"kind": "ridge_logistic"}, {"kind": "forest"}]}, False),
+        ({"kind": "average", "member": [{"kind": "ridge_logistic"}, {"kind": "boosting"}]}, True),
+    ],
+)
+def test_only_what_is_explained_coalition_by_coalition_takes_a_dozen_inputs(learner, refused):
+    names = [
+        "age",
+        "wbc",
+        "lymphocytes",
+        "cd3",
+        "cd4",
+        "cd8",
+        "nk",
+        "cd19",
+        "bm_blasts",
+        "mrd",
+        "tki",
+        "kmt2a_r",
+        "sex",
+    ]
+    many = [feature(name=name, inputs=[name]) for name in names if name != "sex"]
+    many.append(feature(name="sex", op="level", inputs=["sex"], parameter=["male"]))
+    said = refusals(shipped() | {"learner": learner, "feature": many})
+    assert ("may use at most 12 inputs" in said) is refused, said
 
 
 @pytest.mark.parametrize(("key", "value"), [("learner", {"kind": "magic"}), ("outcome", "cure"), ("landmark", "birth")])

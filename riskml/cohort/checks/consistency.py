@@ -9,24 +9,23 @@ import numpy.typing as npt
 
 from riskml.cohort.checks.finding import Finding, Level, in_rows
 from riskml.cohort.cohort import Cohort
+from riskml.runtime.contradictions import (
+    MRD_POSITIVE,
+    RATIO_TOLERANCE,
+    REMISSION_BLASTS,
+    SHARES,
+    WHOLES,
+    exceeds,
+    ratio_differs,
+    share_differs,
+)
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
 
-# Parts of a cell count and their whole; counts of one sample may overshoot by rounding and gating, not by more.
-WHOLES = {"cd3": ("cd4", "cd8"), "lymphocytes": ("cd3", "cd19", "nk")}
-OVERSHOOT = 1.15
-# 10*9/L with two decimals: half a step of the whole and of either part.
-_ROUNDING = 0.015
-# A stored ratio is rounded, and so are the two counts it was made from.
-_RATIO_TOLERANCE = 0.10
-_PERCENT_TOLERANCE, _PERCENT_SLACK = 0.25, 0.03
-# Columns that hold the ratio CD4/CD8, subsets' share of lymphocytes and the BCR::ABL1 transcript ratio.
+# Columns that hold the ratio CD4/CD8 and the BCR::ABL1 transcript ratio.
 _RATIOS = ("cd4_cd8_ratio", "cd4_cd8")
-_SHARES = ("cd3", "cd4", "cd8", "nk", "cd19")
 _TRANSCRIPTS = ("bcr_abl1_ratio", "bcr_abl1_transcript")
-_REMISSION_BLASTS = 0.05
-_MRD_POSITIVE = 1e-4
 
 
 def check_consistency(cohort: Cohort) -> Iterator[Finding]:
@@ -70,8 +69,7 @@ def _report(
 def _parts(cohort: Cohort) -> Iterator[Finding]:
     for whole, parts in WHOLES.items():
         if {whole, *parts} <= set(cohort.frame.columns):
-            most = OVERSHOOT * _number(cohort, whole) + _ROUNDING
-            over = np.sum([_number(cohort, part) for part in parts], axis=0) > most
+            over = exceeds(np.sum([_number(cohort, part) for part in parts], axis=0), _number(cohort, whole))
             text = f"in {{count}} {' + '.join(parts)} exceed {whole} by more than 15 %"
             remedy = "check units and gates of these counts"
             yield from _report(cohort, "parts_exceed_whole", "warning", (whole, *parts), over, text, remedy)
@@ -81,12 +79,8 @@ def _ratio(cohort: Cohort) -> Iterator[Finding]:
     stored = next((name for name in _RATIOS if name in cohort.frame), None)
     if stored is None or not {"cd4", "cd8"} <= set(cohort.frame.columns):
         return
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = _measured(cohort, "cd4") / _measured(cohort, "cd8")
-        apart = np.abs(np.log(_number(cohort, stored) / ratio)) > np.log1p(_RATIO_TOLERANCE)
-        # Counts of two or three digits fix a small ratio only to its own last digit.
-        apart &= np.abs(_number(cohort, stored) - ratio) > 0.05
-    text = f"in {{count}} the stored ratio differs from cd4 / cd8 by more than {_RATIO_TOLERANCE:.0%}"
+    apart = ratio_differs(_number(cohort, stored), _measured(cohort, "cd4"), _measured(cohort, "cd8"))
+    text = f"in {{count}} the stored ratio differs from cd4 / cd8 by more than {RATIO_TOLERANCE:.0%}"
     remedy = "correct the count or the ratio, or leave the ratio out: it is derived from the counts"
     yield from _report(cohort, "ratio_differs", "warning", (stored, "cd4", "cd8"), apart, text, remedy)
 
@@ -95,14 +89,11 @@ def _percent(cohort: Cohort) -> Iterator[Finding]:
     if "lymphocytes" not in cohort.frame:
         return
     lymphocytes = _measured(cohort, "lymphocytes")
-    for name in _SHARES:
+    for name in SHARES:
         share = f"{name}_pct"
         if not {name, share} <= set(cohort.frame.columns):
             continue
-        stored = _measured(cohort, share)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            apart = np.abs(stored - _measured(cohort, name) / lymphocytes)
-        wrong = apart > np.maximum(_PERCENT_SLACK, _PERCENT_TOLERANCE * stored)
+        wrong = share_differs(_measured(cohort, share), _measured(cohort, name), lymphocytes)
         text = f"in {{count}} the percentage differs from {name} / lymphocytes by more than a quarter"
         remedy = "check the unit of the count, and that the percentage is of lymphocytes"
         yield from _report(cohort, "percent_differs", "warning", (share, name, "lymphocytes"), wrong, text, remedy)
@@ -134,14 +125,14 @@ def _marrow(cohort: Cohort) -> Iterator[Finding]:
     status = cohort.frame["disease_status_at_start"]
     remission = np.asarray(status.isin(["CR-MRDpos", "CR-MRDneg"]), dtype=np.bool_)
     if "bm_blasts" in cohort.frame:
-        wrong = remission & (_number(cohort, "bm_blasts") >= _REMISSION_BLASTS)
+        wrong = remission & (_number(cohort, "bm_blasts") >= REMISSION_BLASTS)
         text = "{count} in remission at first dose with 5 % marrow blasts or more"
         remedy = "correct the status or the blasts (remission means fewer than 5 %)"
         columns = ("disease_status_at_start", "bm_blasts")
         yield from _report(cohort, "status_against_marrow", "warning", columns, wrong, text, remedy)
     if "mrd" in cohort.frame:
         columns = ("disease_status_at_start", "mrd")
-        wrong = np.asarray(status == "CR-MRDneg", dtype=np.bool_) & (_measured(cohort, "mrd") >= _MRD_POSITIVE)
+        wrong = np.asarray(status == "CR-MRDneg", dtype=np.bool_) & (_measured(cohort, "mrd") >= MRD_POSITIVE)
         text = "{count} MRD-negative at first dose with MRD of 0.01 % or more"
         yield from _report(
             cohort, "status_against_marrow", "warning", columns, wrong, text, "correct the status or the MRD"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from riskml.reporting.figures.batches import control_chart, cusum
 from riskml.reporting.figures.curves import decision_curve, learning_curve, survival_curve
+from riskml.reporting.figures.effects import dependence, over_time
 from riskml.reporting.figures.inputs import importance, waterfall
 from riskml.reporting.figures.intervals import before_after, contrast, forest
 from riskml.reporting.figures.predictions import calibration, distribution, stability
@@ -19,10 +20,12 @@ __all__ = [
     "control_chart",
     "cusum",
     "decision_curve",
+    "dependence",
     "distribution",
     "forest",
     "importance",
     "learning_curve",
+    "over_time",
     "stability",
     "survival_curve",
     "waterfall",

@@ -24,7 +24,7 @@ DASHED = (0, (4, 3))
 WIDTH = 3.9
 # Characters that fit beside a number at 9 and at 8 points.
 _LABEL_WIDTH, LONGEST = 44, 54
-_STYLE = {
+STYLE = {
     "svg.fonttype": "none",
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -41,13 +41,14 @@ _STYLE = {
 # The page is read where DejaVu may be absent; Verdana has its widths, other fonts are narrower and so never overlap.
 Series = Sequence[float | None]
 _FONTS = "'DejaVu Sans', Verdana, sans-serif"
+_PLAIN = _FONTS.replace("'", "&apos;")
 _NOT_DRAWING = re.compile(r"<defs>\s*<style.*?</style>\s*</defs>|<metadata>.*?</metadata>|<!--.*?-->", re.DOTALL)
 
 
 @contextmanager
 def canvas(height: float) -> Iterator[tuple[Figure, Any]]:
     """A figure of ``height`` inches and its axes, in the house's style while the block lasts."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         # A Figure of its own, not pyplot's: no global state, and no backend that looks for a screen.
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         yield figure, figure.subplots()
@@ -107,6 +108,12 @@ def spread_out(places: Sequence[float], gap: float, top: float) -> list[float]:
         limit = top if index == len(spread) - 1 else spread[index + 1] - gap
         spread[index] = min(spread[index], limit)
     return spread
+
+
+def standalone(element: str) -> str:
+    """A drawing as a file of its own, which has to name its language and its font."""
+    named = element.replace("<svg ", f'<svg xmlns="http://www.w3.org/2000/svg" style="font-family:{_PLAIN}" ', 1)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{named}'
 
 
 def svg(figure: Figure, name: str, title: str) -> str:

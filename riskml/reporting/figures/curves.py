@@ -52,25 +52,41 @@ def survival_curve(
         What the share is of.
     """
     with canvas(3.0) as (figure, axes):
-        axes.fill_between(times, low, high, color=PALE, linewidth=0)
-        axes.plot(times, reference, color=GREY, linestyle=DASHED, linewidth=1.3, label="average of the cohort")
-        axes.plot(times, value, color=ACCENT, linewidth=2, label="this patient, with interval")
-        for mark in marks:
-            level = value[list(times).index(mark)]
-            axes.plot(mark, level, marker="o", color=ACCENT, markersize=5)
-            # Away from the average's curve, unless that is where the axis is.
-            side = -1 if 0.15 < level < reference[list(times).index(mark)] else 1
-            style = {"ha": "right" if mark == times[-1] else "center", "va": "top" if side < 0 else "bottom"}
-            place = {"xytext": (0, 6 * side), "textcoords": "offset points"}
-            axes.annotate(percent(level), (mark, level), weight="bold", **style, **place)
-        axes.set(xlim=(0, times[-1]), ylim=(0, 1.14), xlabel="months", ylabel=scale)
-        axes.set_xticks(_month_ticks(times[-1]))
-        percent_axis(axes.yaxis, 1.0)
+        draw_survival(axes, times, value, low, high, reference, marks=marks, scale=scale)
         legend(figure)
         return svg(figure, name, title)
 
 
-def _month_ticks(last: float) -> list[float]:
+def draw_survival(
+    axes: Any,
+    times: Sequence[float],
+    value: Sequence[float],
+    low: Sequence[float],
+    high: Sequence[float],
+    reference: Sequence[float],
+    *,
+    marks: Sequence[float],
+    scale: str,
+) -> None:
+    """Draw a survival curve on axes of a figure that is there; parameters as for :func:`survival_curve`."""
+    axes.fill_between(times, low, high, color=PALE, linewidth=0)
+    axes.plot(times, reference, color=GREY, linestyle=DASHED, linewidth=1.3, label="average of the cohort")
+    axes.plot(times, value, color=ACCENT, linewidth=2, label="this patient, with interval")
+    for mark in marks:
+        level = value[list(times).index(mark)]
+        axes.plot(mark, level, marker="o", color=ACCENT, markersize=5)
+        # Away from the average's curve, unless that is where the axis is.
+        side = -1 if 0.15 < level < reference[list(times).index(mark)] else 1
+        style = {"ha": "right" if mark == times[-1] else "center", "va": "top" if side < 0 else "bottom"}
+        place = {"xytext": (0, 6 * side), "textcoords": "offset points"}
+        axes.annotate(percent(level), (mark, level), weight="bold", **style, **place)
+    axes.set(xlim=(times[0], times[-1]), ylim=(0, 1.14), xlabel="months", ylabel=scale)
+    axes.set_xticks([month for month in month_ticks(times[-1]) if month >= times[0]])
+    percent_axis(axes.yaxis, 1.0)
+
+
+def month_ticks(last: float) -> list[float]:
+    """Round months from 0 to the last, seven or eight of them at most."""
     step = next((size for size in (1, 2, 3, 6, 12, 24) if last / size <= 7), 60)
     return [k * step for k in range(int(last // step) + 1)]
 

@@ -66,6 +66,8 @@ class Learner:
     late_entry : bool
         Whether it takes patients who came under risk after the origin; an average of such patients goes without it
         where it does not.
+    any_inputs : bool
+        Whether its predictions are explained exactly with any number of inputs; others are with a dozen.
     """
 
     outcome: str
@@ -77,6 +79,7 @@ class Learner:
     random: bool = False
     splits: bool = False
     late_entry: bool = True
+    any_inputs: bool = True
 
     def build(self, settings: Mapping[str, Any], context: Context, *, light: bool = False) -> Any:
         """An unfitted estimator for ``settings`` (the keys of a recipe's table beside ``kind``)."""
@@ -122,6 +125,8 @@ _FOREST = {"trees": "n_estimators", "leaf": "min_samples_leaf"}
 _BOOSTING = {"rounds": "n_estimators", "depth": "max_depth", "learning_rate": "learning_rate"}
 # Refits with 10 trees cover the truth as often as with 20, at half the size and time (docs/methods.md).
 _FEW_TREES = {"n_estimators": 10}
+# The answer is not linear in the leaves: coalitions have to be enumerated.
+_BOOSTED: Mapping[str, Any] = {"any_inputs": False}
 
 
 def _trees(outcome: str, path: str, settings: Mapping[str, str], **more: Any) -> Learner:
@@ -136,16 +141,18 @@ LEARNERS: Mapping[str, Learner] = {
     "elastic_net_logistic": Learner("binary", f"{_HERE}.elastic_net:ElasticNetLogistic", random=True),
     "firth_logistic": Learner("binary", f"{_HERE}.firth:FirthLogistic"),
     "forest": _trees("binary", "forest:RandomForest", _FOREST, lighter=_FEW_TREES),
-    "boosting": _trees("binary", "boosting:Boosting", _BOOSTING, more=_directions),
+    "boosting": _trees("binary", "boosting:Boosting", _BOOSTING, more=_directions, **_BOOSTED),
     "ridge_cox": Learner("survival", f"{_HERE}.ridge_cox:RidgeCox", _PRIOR),
     "literature_cox": Learner("survival", f"{_HERE}.literature:LiteratureCox", _LITERATURE, more=_literature),
     "elastic_net_cox": Learner("survival", f"{_HERE}.coxnet:ElasticNetCox", random=True, late_entry=False),
     "survival_forest": _trees("survival", "survival_forest:SurvivalForest", _FOREST, lighter=_FEW_TREES),
-    "survival_boosting": _trees("survival", "survival_boosting:SurvivalBoosting", _BOOSTING),
-    "boosting_cox": _trees("survival", "boosting:BoostingCox", _BOOSTING, more=_directions),
-    "boosting_aft": _trees("survival", "boosting:BoostingAFT", {**_BOOSTING, **_own("distribution")}, more=_directions),
+    "survival_boosting": _trees("survival", "survival_boosting:SurvivalBoosting", _BOOSTING, **_BOOSTED),
+    "boosting_cox": _trees("survival", "boosting:BoostingCox", _BOOSTING, more=_directions, **_BOOSTED),
+    "boosting_aft": _trees(
+        "survival", "boosting:BoostingAFT", {**_BOOSTING, **_own("distribution")}, more=_directions, **_BOOSTED
+    ),
     "parametric": Learner("survival", f"{_HERE}.parametric:Parametric", {**_PRIOR, **_own("distribution")}),
-    "cause_specific_cox": Learner("incidence", f"{_HERE}.competing:CauseSpecificRidgeCox", _PRIOR),
+    "cause_specific_cox": Learner("incidence", f"{_HERE}.competing:CauseSpecificRidgeCox", _PRIOR, any_inputs=False),
 }
 
 

@@ -33,6 +33,18 @@ DRAWINGS = {
     "importance": lambda name, title: figures.importance(
         name, ["MRD", "Age"], [0.4, 0.0], scale="log-odds", title=title
     ),
+    "interval": lambda name, title: figures.importance(
+        name, ["MRD", "Age"], [6.0, 0.0], [(1.4, 13.1), (0.0, 7.0)], scale="points of risk", title=title
+    ),
+    "dependence": lambda name, title: figures.dependence(
+        name, [0.01, 0.1, 10.0], [0.05, 0.0, -0.2], log=True, label="MRD (%)", scale="points of risk", title=title
+    ),
+    "levels": lambda name, title: figures.dependence(
+        name, ["absent", "present"], [0.027, -0.234], log=False, label="Ph+", scale="points of risk", title=title
+    ),
+    "over_time": lambda name, title: figures.over_time(
+        name, [0.0, 6.0, 12.0], {"MRD": [0.0, 0.05, 0.06], "Age": [0.0, 0.01, 0.0]}, scale="points", title=title
+    ),
     "waterfall": lambda name, title: figures.waterfall(
         name, 0.163, [("MRD: < 0.01 %", -0.086), ("Ph+: absent", 0.012), ("CD3: 1", 0.0)], 0.089,
         start="average", end="this patient", scale="risk", title=title,

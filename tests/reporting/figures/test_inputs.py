@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from riskml.reporting import figures
-from tests.reporting.figures.drawings import draw, words_in
+from tests.reporting.figures.drawings import draw, ticks_in, words_in
 
 
 def test_waterfall_writes_base_effects_and_estimate():
@@ -18,6 +18,12 @@ def test_raising_and_lowering_differ_by_more_than_colour():
 
     assert hatched([("x", 0.1)]) == 1
     assert hatched([("x", -0.1)]) == 0
+
+
+def test_intervals_are_written_beside_their_bars_and_reach_beyond_them():
+    shown = words_in(draw("interval"))
+    assert {"6.0 (1.4 to 13.1)", "0.0 (0.0 to 7.0)"} <= set(shown)
+    assert max(ticks_in(draw("interval"))) > 6
 
 
 def test_long_labels_are_cut_and_effects_of_nothing_still_drawn():
