@@ -99,10 +99,12 @@ def naive() -> None:
 def riskml() -> None:
     """Our default pipeline on the same table."""
     from riskml.runtime.explain import explain_value  # noqa: PLC0415
+    from riskml.runtime.explain_table import explain_table  # noqa: PLC0415
     from riskml.runtime.score import interval, value  # noqa: PLC0415
     from riskml.training.evaluate import evaluate  # noqa: PLC0415
     from riskml.training.fit import fit_pipeline, portable, training_set  # noqa: PLC0415
-    from riskml.training.manifest import background_fidelity, importance  # noqa: PLC0415
+    from riskml.training.importance import Rows, importance  # noqa: PLC0415
+    from riskml.training.manifest import background_fidelity  # noqa: PLC0415
     from riskml.training.train import bootstrap_members  # noqa: PLC0415
 
     frame, y = table()
@@ -117,7 +119,10 @@ def riskml() -> None:
     print(f"  {len(refits)} refits of {', '.join(part.kind for part in rows.parts)}, {seconds_used() - start:.0f} s")
     start, model = seconds_used(), portable(recipe, rows, fit_pipeline(recipe, rows)[-1].members(), refits)
     found = background_fidelity(rows, model)
-    first = importance(rows, model)[0]["input"]
+    columns, month = {name: rows.frame[name].to_numpy() for name in model.inputs}, recipe.horizon_months
+    effects = explain_table(model, columns, len(rows.event), (month,)).effects[:, :, 0]
+    ranked = importance(model, Rows(columns, rows.patient, rows.event), effects, month=month, seed=0)
+    first = model.inputs[ranked.mean.argmax()]
     print(f"  model, {found['prototypes']} prototypes, first input {first}, {seconds_used() - start:.0f} s", flush=True)
     start = seconds_used()
     for row in frame.iloc[:EXPLAINED].to_dict("records"):

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from riskml.errors import RiskmlError
     from riskml.runtime.bundle import Bundle, open_bundle, shipped
     from riskml.runtime.dictionary import load_dictionary
-    from riskml.runtime.predict import Prediction
+    from riskml.runtime.prediction import Prediction
     from riskml.training.evaluate import Evaluation, evaluate
+    from riskml.training.explanation import explain
     from riskml.training.external import validate
     from riskml.training.recipe import Recipe, load_recipe
     from riskml.training.train import train
@@ -32,10 +33,11 @@ _WHERE = {
     "Bundle": "riskml.runtime.bundle",
     "Cohort": "riskml.cohort.cohort",
     "Evaluation": "riskml.training.evaluate",
-    "Prediction": "riskml.runtime.predict",
+    "Prediction": "riskml.runtime.prediction",
     "Recipe": "riskml.training.recipe",
     "RiskmlError": "riskml.errors",
     "evaluate": "riskml.training.evaluate",
+    "explain": "riskml.training.explanation",
     "load_dictionary": "riskml.runtime.dictionary",
     "load_recipe": "riskml.training.recipe",
     "open_bundle": "riskml.runtime.bundle",
@@ -54,6 +56,7 @@ __all__ = [
     "Recipe",
     "RiskmlError",
     "evaluate",
+    "explain",
     "load_dictionary",
     "load_recipe",
     "open_bundle",

@@ -18,7 +18,7 @@ from tests.repository import ROOT, repository_files
 pytestmark = pytest.mark.slow
 
 PATIENT = {"age": "6.4 a", "mrd": "0.52 %"}
-BUNDLE_FILES = ("manifest.json", "model.json", "golden.json", "CARD.md")
+BUNDLE_FILES = ("manifest.json", "model.json", "golden.json", "CARD.md", "explanation.json")
 WHERE_IS = "from riskml.resources import folder; print(folder({name!r}))"
 
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "train": "evaluate honestly, train, and write bundles with a report",
     "predict": "one patient's estimate, with interval and explanation",
     "score": "estimates for every course of a cohort",
+    "explain": "which inputs move a cohort's estimates, and how",
     "validate": "external validation of a finished model",
     "update": "recalibrate a model to a new cohort; writes a child bundle",
     "card": "the model card of a bundle",

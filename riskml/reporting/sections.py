@@ -11,9 +11,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from riskml.reporting import figures, performance, words
+from riskml.reporting import effects, performance, words
 from riskml.reporting.examples import by_hand, drawn, examples, predictor_label
 from riskml.reporting.judgement import judgement
+from riskml.reporting.parts import Part, part
 from riskml.runtime.bundle import Bundle
 from riskml.runtime.card import learner_text, planning_text
 from riskml.runtime.score import quantile
@@ -52,6 +53,7 @@ def model_section(bundle: Bundle, key: str) -> dict[str, Any]:
         "plan": performance.resampling(evaluation) if evaluation else "",
         "groups": performance.calibration_groups(evaluation) if evaluation else [],
         "figures": list(_figures(bundle, key)),
+        "effects": _effects_of(bundle, key),
         "by_hand": by_hand(bundle),
         "examples": examples(bundle, key),
         "limitations": list(_limitations(bundle)),
@@ -135,37 +137,28 @@ def _exp(number: float) -> float:
 
 
 def _figures(bundle: Bundle, key: str) -> Iterator[tuple[Markup, str]]:
-    """Drawings of the evaluation and of importance, each with its caption."""
+    """Drawings of the evaluation, each with its caption."""
     evaluation, label, unit = bundle.manifest["evaluation"], bundle.manifest["label"], unit_of(bundle.manifest)
     if evaluation:
         for svg, caption in performance.drawings(evaluation, key, label, unit):
             yield drawn(svg), caption
-    shares = bundle.manifest["importance"]
-    if not shares:
-        return
-    labels = [bundle.dictionary[item["input"]].label for item in shares]
-    scale, over = _importance_words(bundle)
-    title = f"Importance of the inputs of “{label}”: {', '.join(labels)}, in falling order"
-    unit_size = 1 if bundle.model.is_linear else 100  # risks in points: 0.00 would hide what is small
-    effects = [unit_size * item["mean_absolute_effect"] for item in shares]
-    yield (
-        drawn(
-            figures.importance(
-                f"{key}-importance", labels, effects, scale=f"mean absolute effect, {scale}", title=title
-            )
-        ),
-        (f"How much each input moves the predictions, on average over {over}."),
+
+
+def _effects_of(bundle: Bundle, key: str) -> Part | None:
+    """What the inputs do over the cohort; None for a bundle that was made before it was told."""
+    explanation = bundle.explanation
+    if not explanation:
+        return None
+    return part(
+        "What the inputs do to the estimates",
+        sentences=[
+            *effects.in_words(explanation, unit_of(bundle.manifest)),
+            effects.MEANING,
+            effects.interactions_words(explanation),
+        ],
+        figures=list(effects.drawings(explanation, key)),
+        tables=effects.tables(explanation),
     )
-
-
-def _importance_words(bundle: Bundle) -> tuple[str, str]:
-    """Scale of the importance, and over whom it is a mean; see `riskml.training.train.importance`."""
-    model = bundle.model
-    if model.is_linear:
-        over = f"these {unit_of(bundle.manifest)}s. An input that is rarely known is rarely important here"
-        return "log-odds" if model.kind == "binary" else "log-hazard", over
-    scale = "points of risk" if model.kind == "binary" else f"points at {model.horizon:g} months"
-    return scale, "the averaged prototypes, of whom every input is known"
 
 
 def _limitations(bundle: Bundle) -> Iterator[str]:

@@ -7,13 +7,15 @@ predictor, so what is averaged away is what the model hardly uses.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from riskml.runtime.could_change import TAIL
+from riskml.runtime.dictionary import load_dictionary
 from riskml.runtime.members import Causes, Linear, Member, Trees
 from riskml.runtime.model import Feature, Value
 from riskml.runtime.score import feature_column
@@ -25,6 +27,9 @@ SMALLEST_GROUP = 5
 MAX_PROTOTYPES = 50
 # Inputs with hardly any effect still shape groups a little, so that the prototypes stay plausible patients.
 _LEAST_WEIGHT = 0.05
+
+_ANY = (-np.inf, np.inf)
+_STEP = 0.5
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -204,21 +209,72 @@ def _mean(values: FloatArray) -> float:
 def numeric_limits(
     frame: Any, inputs: Sequence[str], features: Sequence[Feature], patient: IntArray | None = None
 ) -> dict[str, tuple[float, float]]:
-    """Range of each measured number: the mean of the lowest of five patients and of the highest, rounded outward.
+    """Range of each measured number, from the means of the outermost five patients and of the next five.
 
-    An exact minimum would be one patient's value.
+    An exact minimum would be one patient's value, and the mean of five lies well inside it: in small cohorts a quarter
+    of fresh patients were called outside (benchmarks/applicability.py). So half the step from the second mean to the
+    first is taken once more outward, on the model's scale but not beyond what the dictionary allows, and rounded
+    outward.
     """
-    patient = np.arange(len(frame)) if patient is None else patient
     limits = {}
+    for name, ordered, who, logs in _measured(frame, inputs, features, patient):
+        ends = [_extrapolated(ordered[::way], who[::way]) for way in (1, -1)]
+        low, high = (10**end if logs else end for end in ends)
+        hard = load_dictionary().variables[name].hard if name in load_dictionary().variables else _ANY
+        limits[name] = (_outward(max(low, hard[0]), up=False), _outward(min(high, hard[1]), up=True))
+    return limits
+
+
+def usual_ranges(
+    frame: Any, inputs: Sequence[str], features: Sequence[Feature], patient: IntArray | None = None
+) -> dict[str, tuple[float, float]]:
+    """Where 90 % of the patients lie in each measured number: 5th and 95th percentile, means of five patients about it.
+
+    Prototypes would say it too narrowly: they are means of groups, and the ends of an input to which the model gives
+    little weight are averaged away (benchmarks/missing_inputs.py).
+    """
+    usual = {}
+    for name, ordered, who, logs in _measured(frame, inputs, features, patient):
+        low, high = (_about(ordered, who, share) for share in (TAIL, 1 - TAIL))
+        usual[name] = (float(f"{10**low if logs else low:.3g}"), float(f"{10**high if logs else high:.3g}"))
+    return usual
+
+
+def _about(ordered: FloatArray, who: IntArray, share: float) -> float:
+    """Mean of the values about a percentile: as many as hold five patients."""
+    width = SMALLEST_GROUP
+    while True:
+        start = min(max(round(share * (len(ordered) - 1)) - width // 2, 0), max(len(ordered) - width, 0))
+        window = slice(start, start + width)
+        if _patients(who[window]) >= SMALLEST_GROUP or width >= len(ordered):
+            return float(ordered[window].mean())
+        width += 1
+
+
+def _measured(
+    frame: Any, inputs: Sequence[str], features: Sequence[Feature], patient: IntArray | None
+) -> Iterator[tuple[str, FloatArray, IntArray, bool]]:
+    """Inputs that are measured numbers and known in ten patients: values in order, whose they are, if logarithms."""
+    patient = np.arange(len(frame)) if patient is None else patient
     for name in inputs:
         ops = {feature.op for feature in features if name in feature.inputs}
         if ops & {"log10", "hinge", "at_least"} or (ops == {"value"} and frame[name].nunique() > 2):
-            values, who = np.asarray(frame[name], dtype=float), patient
+            values = np.asarray(frame[name], dtype=float)
             order = np.argsort(values, kind="stable")[: int((~np.isnan(values)).sum())]
-            if _patients(who[order]) >= 2 * SMALLEST_GROUP:
-                low, high = (values[way[: _rows_of(who[way], SMALLEST_GROUP)]].mean() for way in (order, order[::-1]))
-                limits[name] = (_outward(low, up=False), _outward(high, up=True))
-    return limits
+            if _patients(patient[order]) >= 2 * SMALLEST_GROUP:
+                logs = "log10" in ops and values[order[0]] > 0
+                yield name, np.log10(values[order]) if logs else values[order], patient[order], logs
+
+
+def _extrapolated(ordered: FloatArray, who: IntArray) -> float:
+    """Where values would end that go on as they do from the second five patients to the first.
+
+    Their means stand at about the eighth and the third value: two and a half more, half as many, reach the end.
+    """
+    first = _rows_of(who, SMALLEST_GROUP)
+    second = first + _rows_of(who[first:], SMALLEST_GROUP)
+    inner = ordered[:first].mean()
+    return float(inner + _STEP * (inner - ordered[first:second].mean()))
 
 
 def _outward(value: float, *, up: bool) -> float:

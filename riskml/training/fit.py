@@ -16,7 +16,7 @@ from riskml.errors import DataError, Fault, NotEstimableError, RiskmlError, Usag
 from riskml.runtime.dictionary import load_dictionary
 from riskml.runtime.members import Member
 from riskml.runtime.model import PortableModel
-from riskml.training.background import SMALLEST_GROUP, Background, numeric_limits, prototypes
+from riskml.training.background import SMALLEST_GROUP, Background, numeric_limits, prototypes, usual_ranges
 from riskml.training.ensemble import Part, build_ensemble, gate
 from riskml.training.impute import outcome_strata, with_donors
 from riskml.training.learners.outside import is_outside
@@ -258,6 +258,7 @@ def portable(
         bootstrap=bootstrap,
         level=recipe.level,
         limits=numeric_limits(rows.frame, recipe.inputs, recipe.features, rows.patient),
+        usual=usual_ranges(rows.frame, recipe.inputs, recipe.features, rows.patient),
     )
 
 

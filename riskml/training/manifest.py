@@ -8,16 +8,15 @@ import platform
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from riskml.cohort.cohort import Cohort
 from riskml.errors import RiskmlError
 from riskml.runtime.dictionary import load_dictionary
-from riskml.runtime.explain import explain_value
 from riskml.runtime.model import PortableModel
-from riskml.runtime.score import feature_column, score_table
+from riskml.runtime.score import score_table
 from riskml.runtime.small_cells import SMALLEST_CELL, counts_of_a_whole, without_small_counts
+from riskml.training.applicability import applicability
 from riskml.training.evaluate import Evaluation
 from riskml.training.fit import TrainingSet
 from riskml.training.follow_up import potential_follow_up
@@ -42,6 +41,8 @@ def manifest_of(
     """What a bundle says of itself; ``model`` is None for an estimator that has no portable form."""
     # Follow-up reaches the month that is judged, if no month that is reported.
     horizons = [h for h in recipe.horizons_months if rows.grid and h <= rows.grid[-1]] or [recipe.horizon_months]
+    mix = _case_mix(recipe, cohort, rows, model) if model else None
+    likeness = applicability(rows.frame, rows.patient, model, mix, load_dictionary()) if model and mix else None
     return {
         "name": recipe.name,
         "version": recipe.version,
@@ -73,7 +74,8 @@ def manifest_of(
             "left_out": left_out(rows.flow),
             "notes": [without_small_counts(note) for note in rows.notes],
             "missing_share": {name: _missing(rows.frame[name]) for name in recipe.inputs},
-            "case_mix": _case_mix(recipe, cohort, rows, model) if model else None,
+            "case_mix": mix,
+            "applicability": likeness,
             "optional": sorted(recipe.optional),
             "without_studies": list(recipe.without_studies),
             "learner": dict(recipe.learner),
@@ -84,7 +86,7 @@ def manifest_of(
         },
         "planning": planning_summary(recipe, rows, evaluation),
         "background": background_fidelity(rows, model) if model else None,
-        "importance": importance(rows, model) if model else [],
+        "importance": [],  # training fills it in: it needs the refits
         "evaluation": evaluation.as_dict() if evaluation else None,
         "versions": _versions(),
         "dictionary": dict(dictionary),
@@ -136,48 +138,6 @@ def background_fidelity(rows: TrainingSet, model: PortableModel) -> dict[str, An
         "base": float(f"{base:.6g}"),
         "mean_prediction": float(f"{mean:.6g}"),
     }
-
-
-def importance(rows: TrainingSet, model: PortableModel) -> list[dict[str, Any]]:
-    """Mean absolute Shapley value of each input.
-
-    On the log-odds or log-hazard scale over the training rows where the model is linear (a missing input has effect
-    zero and counts as such, so an input that is rarely known is rarely important); otherwise on the scale of the
-    answer, at the last month, over the prototypes.
-    """
-    means = _linear_importance(rows, model) if model.is_linear else _answer_importance(rows, model)
-    return [
-        {"input": name, "mean_absolute_effect": float(f"{mean:.6g}")}
-        for name, mean in sorted(means.items(), key=lambda item: -item[1])
-    ]
-
-
-def _linear_importance(rows: TrainingSet, model: PortableModel) -> dict[str, float]:
-    means: dict[str, float] = {}
-    for where, name in enumerate(model.inputs):
-        effects = np.zeros(len(rows.event))
-        for member in model.members:
-            pairs = [
-                (f, c) for f, c in zip(model.features, member.linear.coefficients, strict=True) if name in f.inputs
-            ]
-            own = sum(c * feature_column(f, rows.frame[name]) for f, c in pairs)
-            base = sum(
-                w * c * f.component(row[where])
-                for w, row in zip(model.weights, model.background, strict=True)
-                for f, c in pairs
-            )
-            effects += member.weight * np.nan_to_num(own - base)
-        means[name] = float(np.abs(effects).mean())
-    return means
-
-
-def _answer_importance(rows: TrainingSet, model: PortableModel) -> dict[str, float]:
-    means = dict.fromkeys(model.inputs, 0.0)
-    for row, weight in zip(model.background, model.weights, strict=True):
-        known = dict(zip(model.inputs, row, strict=True))
-        for name, effect in explain_value(model, known, rows.grid[-1:]).effects[0].items():
-            means[name] += weight * abs(effect)
-    return means
 
 
 def _versions() -> dict[str, str]:

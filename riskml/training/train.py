@@ -16,8 +16,10 @@ from riskml.runtime.dictionary import load_dictionary
 from riskml.runtime.members import Member, member_from_dict
 from riskml.runtime.model import PortableModel
 from riskml.runtime.score import score_table
+from riskml.training.aggregates import importance_of, training_explanation
 from riskml.training.evaluate import Evaluation, evaluate
 from riskml.training.fit import TrainingSet, fit_pipeline, portable, training_set
+from riskml.training.importance import Rows
 from riskml.training.judge.stability import stability
 from riskml.training.learners.outside import is_outside
 from riskml.training.manifest import manifest_of
@@ -92,8 +94,11 @@ def train(
     manifest = manifest_of(recipe, cohort, rows, model, shares, judged or None, seed, dictionary.raw)
     own = _risk(recipe, rows, model)
     manifest["stability"] = stability(own, risks, thresholds=recipe.thresholds) if len(risks) > 1 else None
+    columns = {name: rows.frame[name].to_numpy() for name in model.inputs}
+    explained = training_explanation(manifest, model, Rows(columns, rows.patient, rows.event), dictionary, seed=seed)
+    manifest["importance"] = importance_of(explained)
     golden = [golden_entry(manifest, model, dictionary, patient) for patient in recipe.golden]
-    return seal(manifest, model, golden, card(manifest))
+    return seal(manifest, model, golden, card(manifest), explained)
 
 
 def bootstrap_members(

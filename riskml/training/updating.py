@@ -12,7 +12,9 @@ from riskml.errors import NotEstimableError
 from riskml.runtime.bundle import Bundle, golden_entry, seal
 from riskml.runtime.card import card, interval_text
 from riskml.runtime.model import PortableModel
+from riskml.training.aggregates import importance_of, training_explanation
 from riskml.training.external import checked_target, predictions
+from riskml.training.importance import Rows
 from riskml.training.manifest import left_out
 from riskml.training.measures import Sample, comparator, verdict, with_intervals
 from riskml.training.metrics.intervals import Interval
@@ -79,7 +81,7 @@ def update(bundle: Bundle, cohort: Cohort, *, seed: int = 0, force_horizon: bool
     updating = Updating(bundle.model, cases, pose(bundle.model, cases), open_rungs, refit)
     choice = updating.choice()
     judged = Judged(before, {}, {}, None) if choice.rung == "none" else judge(updating, sample, seed=seed)
-    manifest, model = _made(bundle, cohort, updating, choice, refit, seed=seed, jobs=jobs)
+    manifest, model, explained = _made(bundle, cohort, updating, choice, refit, seed=seed, jobs=jobs)
     golden = [golden_entry(manifest, model, bundle.dictionary, entry["patient"]) for entry in bundle.golden]
     step = {
         **_step(bundle, cohort, target, gates, choice),
@@ -97,23 +99,26 @@ def update(bundle: Bundle, cohort: Cohort, *, seed: int = 0, force_horizon: bool
         "verdict": f"{said}; {_words(step)}",
         "lineage": [*bundle.manifest.get("lineage", []), step],
     }
-    return seal(manifest, model, golden, card(manifest))
+    return seal(manifest, model, golden, card(manifest), explained)
 
 
 def _made(
     bundle: Bundle, cohort: Cohort, updating: Updating, choice: Choice, refit: Refit | None, *, seed: int, jobs: int
-) -> tuple[Mapping[str, Any], PortableModel]:
-    """The child's model, and the manifest it starts from."""
+) -> tuple[Mapping[str, Any], PortableModel, Mapping[str, Any] | None]:
+    """The child's model, the manifest it starts from, and what its inputs do."""
     if choice.rung == "none":
-        return bundle.manifest, bundle.model
+        return bundle.manifest, bundle.model, bundle.explanation
     if choice.update is None:
         assert refit is not None, "a refit is chosen only where there is one"
         judged: Literal[False] | None = None if bundle.manifest["evaluation"] else False
         fresh = train(refit.recipe, cohort, evaluation=judged, seed=seed, jobs=jobs)
-        return fresh.manifest, fresh.model
+        return fresh.manifest, fresh.model, fresh.explanation
     draws = updated_draws(bundle.model, updating.cases, choice.update, seed=seed)
+    model, target = updated(bundle.model, choice.update).with_(bootstrap=draws), updating.cases.target
+    rows = Rows(updating.cases.columns, target.patient, target.event)
+    explained = training_explanation(bundle.manifest, model, rows, bundle.dictionary, seed=seed)
     # The parent's own evaluation was of another model: it stays in the parent's manifest.
-    return {**bundle.manifest, "evaluation": None}, updated(bundle.model, choice.update).with_(bootstrap=draws)
+    return {**bundle.manifest, "evaluation": None, "importance": importance_of(explained)}, model, explained
 
 
 def _step(bundle: Bundle, cohort: Cohort, target: Target, gates: Sequence[Gate], choice: Choice) -> dict[str, Any]:

@@ -176,7 +176,7 @@ def bundle(tmp_path):
     return Path(shutil.copytree(RESPONSE, tmp_path / "bundle"))
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "model.json", "golden.json", "CARD.md"])
+@pytest.mark.parametrize("name", ["manifest.json", "model.json", "golden.json", "CARD.md", "explanation.json"])
 @pytest.mark.parametrize("place", [0.0, 0.5, 0.999])
 def test_one_changed_byte_is_one_too_many(riskml, bundle, patient, name, place):
     content = bytearray((bundle / name).read_bytes())

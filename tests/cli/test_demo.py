@@ -26,7 +26,7 @@ def test_it_writes_bundles_a_report_and_a_prediction(demo):
     folder, done, _ = demo
     assert done.returncode == 0, done.stderr
     files = contents(folder / "here")
-    bundle = ("CARD.md", "golden.json", "manifest.json", "model.json")
+    bundle = ("CARD.md", "explanation.json", "golden.json", "manifest.json", "model.json")
     assert set(files) == {
         "report.html",
         "patient.json",

@@ -25,6 +25,7 @@ CONTRACT = (
         "train",
         "predict",
         "score",
+        "explain",
         "validate",
         "update",
         "card",

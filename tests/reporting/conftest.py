@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+import numpy as np
 import pytest
 
 from riskml.runtime.bundle import golden_entry, seal
@@ -13,6 +14,8 @@ from riskml.runtime.members import Linear, Member, Tree, Trees
 from riskml.runtime.model import Feature, PortableModel
 from riskml.runtime.responses import LOGISTIC, PROBABILITY
 from riskml.runtime.time_responses import Baseline, Curve
+from riskml.training.aggregates import explanation_of, importance_of
+from riskml.training.importance import Rows
 
 
 def interval(value, low, high):
@@ -81,6 +84,7 @@ def manifest_of(kind, name, features):
         "outcome": {"name": name, "rows": "patient", "definition": "What counts as the event."},
         "landmark": "first_dose",
         "horizons_months": [6.0, 12.0] if kind == "survival" else [],
+        "horizon_months": 12.0 if kind == "survival" else None,
         "synthetic": True,
         "intended_use": "Research.",
         "not_for": ["decisions about anybody"],
@@ -108,9 +112,7 @@ def manifest_of(kind, name, features):
         "background": {
             "method": "microaggregates", "prototypes": 2, "smallest_group": 5, "base": 0.15, "mean_prediction": 0.16,
         },
-        "importance": [
-            {"input": n, "mean_absolute_effect": 0.3} for n in dict.fromkeys(n for f in features for n in f.inputs)
-        ],
+        "importance": [],
         "evaluation": evaluation(kind),
         "versions": {"riskml": "0.1.0", "python": "3.11"},
         "dictionary": load_dictionary().raw,
@@ -166,14 +168,27 @@ def averaged(model):
     return model.with_(members=members, bootstrap=tuple((draw[0].with_(weight=1.0),) for draw in model.bootstrap))
 
 
-def make(kind, name="model", *, change=None, **changes):
+def explained(model, manifest):
+    """The aggregates of 40 invented patients."""
+    rng = np.random.default_rng(1)
+    columns = {name: rng.integers(0, 2, 40).astype(float) for name in model.inputs}
+    columns |= {"mrd": 10 ** rng.uniform(-4, -1, 40), "age": rng.uniform(1, 18, 40)}
+    columns["disease_class_initial"] = np.array(["R/R", "CR-MRDpos"], dtype=object)[rng.integers(0, 2, 40)]
+    rows = Rows({name: columns[name] for name in model.inputs}, np.arange(40), np.zeros(40, dtype=bool))
+    months = {"horizon": manifest["horizon_months"], "horizons": manifest["horizons_months"]}
+    return explanation_of(model, rows, load_dictionary(), **months)
+
+
+def make(kind, name="model", *, change=None, explain=True, **changes):
     """A sealed bundle; ``changes`` replace fields of the manifest, ``change`` is applied to the model."""
     model = binary_model() if kind == "binary" else survival_model()
     model = model if change is None else change(model)
-    manifest = manifest_of(kind, name, model.features) | copy.deepcopy(changes)
+    manifest = manifest_of(kind, name, model.features)
+    told = explained(model, manifest) if explain else None
+    manifest |= {"importance": importance_of(told)} | copy.deepcopy(changes)
     dictionary = load_dictionary()
     golden = [golden_entry(manifest, model, dictionary, patient) for patient in (WHOLE[kind], {}, PARTIAL)]
-    return seal(manifest, model, golden, card(manifest))
+    return seal(manifest, model, golden, card(manifest), told)
 
 
 @pytest.fixture(scope="session")

@@ -59,7 +59,8 @@ def test_tables_have_captions_and_scoped_headers(page):
 
 def test_drawings_have_a_role_and_a_title(page):
     drawings = page.all("svg")
-    assert len(drawings) == 12  # three and two examples a model; survival examples have a curve as well
+    # Two of the evaluation, five of the inputs and two examples a model; survival examples have a curve as well.
+    assert len(drawings) == 20
     assert all(attrs["role"] == "img" and attrs["aria-labelledby"] for attrs in drawings)
     assert len(page.all("title")) == len(drawings) + 1
 

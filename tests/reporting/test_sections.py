@@ -86,8 +86,8 @@ def test_limitations_are_written_from_the_run(bundle_of, changes, found):
 
 def test_a_bundle_without_evaluation_has_a_section_all_the_same(bundle_of):
     section = model_section(bundle_of("binary", evaluation=None, usable_signal=False, verdict="not evaluated"), "m")
-    assert section["performance"] == section["groups"] == []
-    assert len(section["figures"]) == 1
+    assert section["performance"] == section["groups"] == section["figures"] == []
+    assert len(section["effects"]["figures"]) > 1
 
 
 def test_folds_that_could_not_be_ranked_are_named(bundle_of):
@@ -127,15 +127,31 @@ def test_draws_of_several_members_have_no_ratios_either(bundle_of):
 
 @pytest.mark.parametrize(
     ("kind", "scale"),
-    [("binary", "mean absolute effect, points of risk"), ("survival", "mean absolute effect, points at 24 months")],
+    [
+        ("binary", "mean absolute effect, points of risk"),
+        ("survival", "absolute effect, points of survival at 12"),
+    ],
 )
-def test_importance_says_its_scale_and_over_whom(average_of, bundle_of, kind, scale):
-    drawing, caption = model_section(average_of(kind), "m")["figures"][-1]
+def test_what_the_inputs_do_is_told_with_its_scale(bundle_of, kind, scale):
+    shown = model_section(bundle_of(kind), "m")["effects"]
+    drawing, caption = shown["figures"][0]
     assert scale in drawing
-    assert "averaged prototypes" in caption
-    drawing, caption = model_section(bundle_of(kind), "m")["figures"][-1]
-    assert ("log-odds" if kind == "binary" else "log-hazard") in drawing
-    assert caption.endswith("these patients. An input that is rarely known is rarely important here.")
+    assert "rarely known is rarely important" in caption
+    assert len(shown["tables"]) == 1
+    assert any("Intervals (90 %) come from 3 refits" in sentence for sentence in shown["sentences"])
+    assert any("additive on its linear scale" in sentence for sentence in shown["sentences"])
+
+
+def test_a_model_with_trees_lists_its_interactions(average_of):
+    shown = model_section(average_of("binary"), "m")["effects"]
+    caption, columns, rows = shown["tables"][1]
+    assert "Effects that depend on another input" in caption
+    assert len(rows) == 5
+    assert len(rows[0]) == len(columns)
+
+
+def test_an_older_bundle_does_not_say_what_its_inputs_do(bundle_of):
+    assert model_section(bundle_of("binary", explain=False), "m")["effects"] is None
 
 
 def test_the_facts_name_the_members_and_who_was_left_out(average_of, bundle_of):

@@ -21,6 +21,7 @@ from riskml.training.background import (
     microaggregate,
     numeric_limits,
     prototypes,
+    usual_ranges,
 )
 from riskml.training.fit import background_of, fit_pipeline, portable, training_set
 from riskml.training.recipe import load_recipe
@@ -135,23 +136,50 @@ def test_the_base_over_prototypes_is_close_to_the_mean_prediction(fitted, name, 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_limits_are_nobody_s_value(fitted, name):
-    """An extreme may only be shown where five patients or more share it."""
+    """They lie beyond the mean of the five outermost patients, and tell no more than means do."""
     rows, _, model = fitted[name]
+    logs = {n for feature in model.features if feature.op == "log10" for n in feature.inputs}
     for column, (low, high) in model.limits.items():
         values = rows.frame[column].dropna().sort_values(kind="stable")
-        for limit, ordered, sign in ((low, values, 1), (high, values[::-1], -1)):
+        scaled = (np.log10(values) if column in logs else values).astype(float)
+        blurred = scaled.copy()
+        for limit, ordered, sign in ((low, scaled, 1), (high, scaled[::-1], -1)):
             outer = next(ordered[:k] for k in range(5, len(ordered)) if patients_of(rows, ordered[:k]) >= 5)
-            assert sign * limit <= sign * outer.mean() + 1e-12, "outside the mean of the five outermost patients"
-            extreme = ordered[ordered == ordered.iloc[0]]
-            assert limit != ordered.iloc[0] or patients_of(rows, extreme) >= SMALLEST_GROUP
+            end = 10 ** outer.mean() if column in logs else outer.mean()
+            assert sign * limit <= sign * end + 1e-12, "beyond the mean of the five outermost patients"
+            blurred[outer.index] = outer.mean()
+        frame = rows.frame.assign(**{column: 10**blurred if column in logs else blurred})
+        again = numeric_limits(frame, (column,), model.features, rows.patient)[column]
+        assert again == pytest.approx((low, high), rel=0.02)
 
 
 def test_limits_by_hand():
     frame = pd.DataFrame({"age": [1.0, 2, 3, 4, 5.6, 10, 11, 12, 13, 14.4], "ph": [0.0, 1.0] * 5})
-    features = (Feature("age", "value", ("age",)), Feature("ph", "value", ("ph",)))
-    # (1 + 2 + 3 + 4 + 5.6) / 5 = 3.12 -> 3.1; (10 + 11 + 12 + 13 + 14.4) / 5 = 12.08 -> 13
-    assert numeric_limits(frame, ("age", "ph"), features) == {"age": (3.1, 13.0)}
+    frame["mrd"], frame["bm_blasts"] = 10 ** -np.arange(1.0, 11), np.linspace(0.1, 0.97, 10)
+    features = (
+        Feature("age", "value", ("age",)),
+        Feature("ph", "value", ("ph",)),
+        Feature("b", "value", ("bm_blasts",)),
+    )
+    features += (Feature("mrd", "log10", ("mrd",), 1e-12),)
+    # Means of five: 3.12 and 12.08, 8.96 apart. Half a step on: -1.36, which no age is, and 16.56 -> 17.
+    # Logarithms -8 and -3, 5 apart: 10^-10.5 = 3.16e-11 -> 3.1e-11, and 10^-0.5 = 0.316 -> 0.32.
+    # Blasts: 0.293 and 0.777 -> 0.052 and 1.018, which no share is.
+    limits = {"age": (0.0, 17.0), "mrd": (3.1e-11, 0.32), "bm_blasts": (0.051, 1.0)}
+    assert numeric_limits(frame, ("age", "ph", "mrd", "bm_blasts"), features) == limits
     assert numeric_limits(frame.head(9), ("age", "ph"), features) == {}, "fewer than ten values: five would be half"
+
+
+def test_limits_reach_about_as_far_as_the_patients():
+    """Half a step takes the mean of five to the extreme they would have by their spacing."""
+    for seed in range(5):
+        ages = np.sort(np.random.default_rng(seed).uniform(2, 16, 120))
+        ((low, high),) = numeric_limits(pd.DataFrame({"age": ages}), ("age",), FEATURES_OF_AGE).values()
+        assert low == pytest.approx(ages[0], abs=0.6)
+        assert high == pytest.approx(ages[-1], abs=1.5), "rounded outward to whole years"
+
+
+FEATURES_OF_AGE = (Feature("age", "value", ("age",)),)
 
 
 def made(n, seed, missing=0.3):
@@ -203,3 +231,33 @@ def test_groups_form_along_what_the_model_uses():
     log_mrd = np.log10(frame["mrd"].clip(lower=1e-4))
     within = np.mean([log_mrd.iloc[g].var() for g in groups])
     assert within < 0.1 * log_mrd.var()
+
+
+def test_usual_values_by_hand():
+    """Of 101 patients the 5th and 95th percentile are numbers 5 and 95 (from 0): five about each average to it."""
+    ages = pd.DataFrame({"age": np.arange(101.0)})
+    assert usual_ranges(ages, ("age",), FEATURES_OF_AGE) == {"age": (5.0, 95.0)}
+    assert usual_ranges(ages.iloc[:9], ("age",), FEATURES_OF_AGE) == {}, "fewer than ten values"
+    few = ages.iloc[:10]
+    assert usual_ranges(few, ("age",), FEATURES_OF_AGE) == {"age": (2.0, 7.0)}, "the lowest five and the highest five"
+
+
+def test_usual_values_on_the_scale_of_the_model():
+    mrd = pd.DataFrame({"mrd": 10.0 ** np.linspace(-4, 0, 101)})
+    features = (Feature("mrd_log10", "log10", ("mrd",), 1e-5),)
+    low, high = usual_ranges(mrd, ("mrd",), features)["mrd"]
+    assert (low, high) == pytest.approx((10.0**-3.8, 10.0**-0.2), rel=0.005)
+
+
+def test_five_courses_of_one_child_are_not_five_patients():
+    ages = pd.DataFrame({"age": [1.0] * 5 + list(np.arange(2.0, 32.0))})
+    patient = np.array([0] * 5 + list(range(1, 31)))
+    low, _ = usual_ranges(ages, ("age",), FEATURES_OF_AGE, patient)["age"]
+    assert low == pytest.approx(np.mean([1.0] * 5 + [2.0, 3.0, 4.0, 5.0]), rel=0.01)
+
+
+@given(st.integers(0, 2**31))
+def test_usual_values_hold_about_nine_tenths_of_a_large_cohort(seed):
+    ages = np.random.default_rng(seed).normal(10, 3, 2000)
+    low, high = usual_ranges(pd.DataFrame({"age": ages}), ("age",), FEATURES_OF_AGE)["age"]
+    assert np.mean((ages >= low) & (ages <= high)) == pytest.approx(0.9, abs=0.01)

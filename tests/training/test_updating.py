@@ -14,6 +14,7 @@ from riskml.errors import DataError, NotEstimableError
 from riskml.runtime.bundle import open_bundle, seal
 from riskml.runtime.card import card
 from riskml.training import measures
+from riskml.training.aggregates import importance_of
 from riskml.training.external import checked_target, predictions
 from riskml.training.recipe import load_recipe
 from riskml.training.train import train
@@ -274,4 +275,23 @@ def test_a_model_of_several_causes_moves_the_hazard_of_its_own(learned, drifted)
 def test_a_sealed_child_can_be_sealed_again(parents, drifted):
     child = updated(parents["efs"], drifted)
     kept = {key: value for key, value in child.manifest.items() if key not in {"format", "digest", "files"}}
-    assert seal(kept, child.model, child.golden, card(kept)).digest == child.digest
+    assert seal(kept, child.model, child.golden, card(kept), child.explanation).digest == child.digest
+
+
+def test_a_child_says_what_its_inputs_do_over_the_new_cohort(parents, drifted):
+    parent = parents["efs"]
+    child = updated(parent, drifted)
+    told, before = child.explanation, parent.explanation
+    assert told["n_patients"] == step_of(child)["n_patients"] != before["n_patients"]
+    assert child.manifest["importance"] == importance_of(told) != parent.manifest["importance"]
+    # Half of the events are gone: survival is higher with nothing known, and so each input moves it less.
+    assert told["base"][-1] > before["base"][-1]
+    assert sum(item["mean_absolute_effect"] for item in told["inputs"]) < sum(
+        item["mean_absolute_effect"] for item in before["inputs"]
+    )
+
+
+def test_a_child_that_needed_no_update_keeps_what_was_said_of_its_parent(parents, cohort):
+    child = updated(parents["efs"], cohort)
+    assert step_of(child)["rung"] == "none"
+    assert child.explanation == parents["efs"].explanation
