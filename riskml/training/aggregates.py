@@ -166,7 +166,9 @@ def _measures(ranked: Importance, i: int) -> dict[str, Any]:
         low, high = (short(float(end[i])) for end in ends)
         tail = (1 - ranked.level) / 2
         first, last = np.quantile(ranked.ranks[:, i], [tail, 1 - tail], method="inverted_cdf")
-        places = (int(first), int(last))
+        # As the interval holds the mean, the ranks hold the input's own.
+        own = 1 + int((ranked.mean > ranked.mean[i]).sum())
+        places = (min(int(first), own), max(int(last), own))
     mean = short(float(ranked.mean[i]))
     return {"mean_absolute_effect": mean, "low": low, "high": high, "rank_low": places[0], "rank_high": places[1]}
 

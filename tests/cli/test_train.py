@@ -16,6 +16,7 @@ from tests.cli.processes import COHORT, contents, refused, rows, small_recipe
 
 FILES = {
     "non_response/bundle/CARD.md",
+    "non_response/bundle/explanation.json",
     "non_response/bundle/golden.json",
     "non_response/bundle/manifest.json",
     "non_response/bundle/model.json",

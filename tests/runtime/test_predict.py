@@ -57,7 +57,7 @@ def codes(bundle, patient):
         ({}, [("synthetic", None), ("no_inputs", None)]),
         ({"mrd": "0.52 %"}, [("synthetic", None)]),
         ({"mrd": 0.0052}, [("synthetic", None), ("unit_assumed", "mrd")]),
-        ({"mrd": "<0.01 %"}, [("synthetic", None), ("below_detection", "mrd")]),
+        ({"mrd": "<0.1 %"}, [("synthetic", None), ("below_detection", "mrd")]),
         ({"mrd": "1 %", "sex": "M"}, [("synthetic", None), ("not_used", "sex")]),
         ({"age": "6 a"}, [("synthetic", None), ("no_inputs", None), ("not_used", "age")]),
         (
