@@ -55,28 +55,49 @@ class Effects(Record):
 
 
 def explain_link(model: PortableModel, known: Mapping[str, Value]) -> Effects:
-    """Closed form on the log-odds or log-hazard scale of a model of linear members: inputs against background means.
+    """Closed form on the log-odds or log-hazard scale, for a model whose members all have outputs on it.
 
-    The mean over members is taken with their weights; the linear predictor is additive over inputs, so the Shapley
-    value of input i is ``f_i(x_i) - mean_b f_i(b_i)`` (Lundberg & Lee 2017, corollary 1).
+    The mean over members is taken with their weights. A linear predictor is additive over inputs, so the Shapley value
+    of input i is ``f_i(x_i) - mean_b f_i(b_i)`` (Lundberg & Lee 2017, corollary 1); a sum of trees is a sum of games.
     """
     effects = dict.fromkeys((name for name in model.inputs if name in known), 0.0)
     base = 0.0
     for member in model.members:
-        linear = member.linear
-        base += member.weight * linear.intercept
-        for name, column in zip(model.inputs, zip(*model.background, strict=True), strict=True):
-            theirs = contributions(model.features, linear, name, column)
-            mean = math.fsum(map(mul, model.weights, theirs))
-            base += member.weight * mean
-            if name in known:
-                effects[name] += member.weight * (contributions(model.features, linear, name, [known[name]])[0] - mean)
+        linear = isinstance(member.predictor, Linear)
+        empty, parts = (_link_of_linear if linear else _link_of_trees)(model, member, known)
+        base += member.weight * empty
+        for name, part in parts.items():
+            effects[name] += member.weight * part
     place = position(model, known)
     mean = math.fsum(
         m.weight * w * lp for m in model.members for w, lp in zip(place.weights, points(m, place), strict=True)
     )
     scale = "log_odds" if model.kind == "binary" else "log_hazard"
     return Effects(scale, (base,), (effects,), (mean,))
+
+
+def _link_of_linear(model: PortableModel, member: Member, known: Mapping[str, Value]) -> tuple[float, dict[str, float]]:
+    """Mean output without the patient, and what each known input adds."""
+    linear, effects = member.linear, {}
+    base = linear.intercept
+    for name, column in zip(model.inputs, zip(*model.background, strict=True), strict=True):
+        mean = math.fsum(map(mul, model.weights, contributions(model.features, linear, name, column)))
+        base += mean
+        if name in known:
+            effects[name] = contributions(model.features, linear, name, [known[name]])[0] - mean
+    return base, effects
+
+
+def _link_of_trees(model: PortableModel, member: Member, known: Mapping[str, Value]) -> tuple[float, dict[str, float]]:
+    """The same of trees whose leaves add up to the output."""
+    from riskml.runtime.tree_games import shapley, splits_of  # only a model with trees pays for it
+
+    predictor = member.predictor
+    assert isinstance(predictor, Trees)
+    names = differing(model, member, known)
+    leaves = [[[predictor.scale * x] for x in tree.leaf] for tree in predictor.trees]
+    (empty,), effects = shapley(predictor.trees, leaves, splits_of(model, known, names), len(names))
+    return predictor.base[0] + empty, {name: part[0] for name, part in zip(names, effects, strict=True)}
 
 
 def explain_value(model: PortableModel, known: Mapping[str, Value], times: Sequence[float] = ()) -> Effects:

@@ -115,10 +115,12 @@ class PortableModel(Record):
 
         That of an accelerated failure time is a log-time, and a recalibrated one is off by its line.
         """
-        return all(
-            isinstance(member.predictor, Linear) and isinstance(member.response, (Logistic, Baseline))
-            for member in self.members
-        )
+        return self.has_link and all(isinstance(member.predictor, Linear) for member in self.members)
+
+    @property
+    def has_link(self) -> bool:
+        """Whether every member's output is a log-odds or a log-hazard against a baseline, of whatever predictor."""
+        return all(isinstance(member.response, (Logistic, Baseline)) for member in self.members)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form of the model."""

@@ -117,7 +117,7 @@ def predict(
         **_estimate(question, known).to_fields(),
         level=model.level,
         on_value=_explained(question, known, KINDS[model.kind]) if explain else None,
-        on_link=_checked(explain_link(model, known)) if explain and model.is_linear else None,
+        on_link=_checked(explain_link(model, known)) if explain and model.has_link else None,
         readings={name: readings[name] for name in known},
         shown={name: _shown(bundle, readings, name) for name in known},
         labels={name: dictionary[name].label for name in model.inputs},

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from itertools import repeat
 from math import exp
-from operator import le, lt, mul
+from operator import add, le, lt, mul, neg, truediv
 
 from riskml.record import Record
 from riskml.runtime.model_error import need, numbers
@@ -92,8 +93,11 @@ class Logistic(_Binary):
 
     def mean(self, points: Sequence[float], weights: Sequence[float], prepared: None) -> list[float]:  # noqa: ARG002
         """Weighted mean probability."""
-        odds_against = map(exp, [-lp for lp in limited(points)])
-        return [sum([w / (1.0 + odds) for w, odds in zip(weights, odds_against, strict=True)])]
+        try:
+            odds_against = list(map(exp, map(neg, points)))
+        except OverflowError:
+            odds_against = list(map(exp, map(neg, limited(points))))
+        return [sum(map(truediv, weights, map(add, repeat(1.0), odds_against)))]
 
     def table(self, outputs: Any, prepared: None) -> Any:  # noqa: ARG002
         """Probabilities; shape (..., 1)."""

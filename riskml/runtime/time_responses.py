@@ -6,7 +6,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, repeat
 from math import exp
 from operator import mul
 
@@ -80,8 +80,11 @@ class Baseline(Record):
 
     def mean(self, points: Sequence[float], weights: Sequence[float], prepared: Sequence[float]) -> list[float]:
         """Weighted mean S(t), one a time."""
-        relative = list(map(exp, limited(points)))
-        return [sum(map(mul, weights, map(exp, [-hazard * r for r in relative]))) for hazard in prepared]
+        try:  # thousands of times a prediction: nothing is looked at that an error would tell
+            relative = list(map(exp, points))
+        except OverflowError:
+            relative = list(map(exp, limited(points)))
+        return [sum(map(mul, weights, map(exp, map(mul, repeat(-hazard), relative)))) for hazard in prepared]
 
     def table(self, outputs: Any, prepared: Sequence[float]) -> Any:
         """S(t); shape (..., n_times)."""

@@ -17,7 +17,7 @@ from riskml.runtime.members import Causes, Linear, Member, Tree, Trees
 from riskml.runtime.model import Feature
 from riskml.runtime.predict import KINDS
 from riskml.runtime.responses import LOGISTIC, PROBABILITY, Calibrated
-from riskml.runtime.score import score_table, value
+from riskml.runtime.score import points, position, score_table, value
 from riskml.runtime.time_responses import Accelerated, Baseline, Curve, Incidence
 from tests.runtime.models import (
     complete_values,
@@ -101,6 +101,25 @@ def test_link_effects_are_shapley_values_of_the_linear_predictor(case):
     assert dict(found.effects[0]) == pytest.approx(shapley(known, worth), abs=EXACT)
     assert found.base[0] == pytest.approx(worth(frozenset()), abs=EXACT)
     assert found.value[0] == pytest.approx(worth(frozenset(known)), abs=EXACT)
+    assert found.sum_error < EXACT
+
+
+@CASES
+@given(models_with_patient)
+def test_link_effects_of_trees_are_shapley_values_of_the_mean_output(case):
+    model, known = case
+    if not model.has_link:
+        return
+
+    def worth(names):
+        place = position(model, known_part(known, names))
+        return math.fsum(
+            m.weight * w * x for m in model.members for w, x in zip(place.weights, points(m, place), strict=True)
+        )
+
+    found = explain_link(model, known)
+    assert dict(found.effects[0]) == pytest.approx(shapley(known, worth), abs=EXACT)
+    assert found.base[0] == pytest.approx(worth(frozenset()), abs=EXACT)
     assert found.sum_error < EXACT
 
 

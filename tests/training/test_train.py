@@ -384,7 +384,7 @@ def test_every_learner_goes_all_the_way(simulated, tmp_path, monkeypatch, name):
         prediction = opened.predict(told(opened, frame.iloc[place]))
         assert prediction.value == pytest.approx(table.iloc[place, 1:].tolist(), abs=1e-9)
         assert prediction.on_value.sum_error < 1e-8
-        assert (prediction.on_link is not None) == opened.model.is_linear
+        assert (prediction.on_link is not None) == opened.model.has_link
     assert opened.predict({}).on_value.sum_error < 1e-8
     shares = [item["mean_absolute_effect"] for item in opened.manifest["importance"]]
     assert shares == sorted(shares, reverse=True)
