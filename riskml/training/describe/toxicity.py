@@ -1,0 +1,196 @@
+"""Toxicity: grades of each course and the worst of each patient, by group; ICANS against age and lymphocyte subsets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskml.cohort.cohort import Cohort
+from riskml.cohort.derive import with_inputs
+from riskml.runtime.dictionary import load_dictionary
+from riskml.training.describe.disclosure import Relation, exact, protected, settled, with_share
+from riskml.training.describe.displayed import displayed, enough, plain
+from riskml.training.describe.grades import NAMES, Unit, graded_columns, units_of
+from riskml.training.describe.group_tests import fisher, interval_text, mann_whitney, p_text, superiority
+from riskml.training.describe.grouping import ALL, grouping
+from riskml.training.describe.table import NOT_SHOWN, Part, Row, Table
+
+FloatArray = NDArray[np.float64]
+SEVERE, WORST = 3, 5
+ANY, SEVERE_GRADE = "Any grade", "Grade 3 or more"
+KNOWN = 2  # the line of those with a known grade
+# What the papers graded beside them.
+WANTED = ("infection", "neutropenia", "thrombocytopenia")
+FACTORS = (
+    *("age", "lymphocytes", "cd3", "cd4", "cd8", "cd4_cd8_ratio", "nk", "cd19"),
+    *("cd3_pct", "cd4_pct", "cd8_pct", "nk_pct", "cd19_pct"),
+)
+
+
+def toxicity(cohort: Cohort, *, internal: bool = False, group: str | None = "status_group") -> Part:
+    """Adverse events by grade, per course and per patient, by group; who had ICANS, by age and lymphocyte subsets.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Grades are its columns ``*_grade``: the worst of the course.
+    internal : bool
+        Show counts of 1 to 4 patients, ranges, and what was computed from them.
+    group : str or None
+        A category or tri-state of the dictionary: of the course in tables of courses, of the first course in tables of
+        patients.
+
+    Returns
+    -------
+    Part
+        Tables ``toxicity_by_course`` and ``toxicity_by_patient``; ``icans_by_factor_by_course`` and ``.._by_patient``.
+
+    Notes
+    -----
+    Any grade against none, and grade 3 or more against less, are compared by Fisher's exact test, as the published
+    table is; courses of one patient are not independent, so its P values of courses are those of the paper's method
+    and the ones of patients are to be read. A patient's grade is the worst known one; without any toxicity in the
+    known courses, a course without a grade leaves the patient not known.
+
+    References
+    ----------
+    Lee DW et al. ASTCT consensus grading for cytokine release syndrome and neurologic toxicity. Biol Blood Marrow
+    Transplant 2019;25:625-638.
+    """
+    groups, missing = grouping(cohort, group)
+    names = tuple(graded_columns(cohort))
+    lacking = [event for event in WANTED if not any(name.startswith(event) for name in names)]
+    missing += tuple(f"{NAMES[name]}: no column {name} with a grade" for name in NAMES if name not in names)
+    missing += (f"{', '.join(lacking)}: the cohort has no grades of them",) if lacking else ()
+    if not names:
+        return Part("toxicity", "Toxicity", missing=missing)
+    units = units_of(cohort, groups, names)
+    tables = [_grades_table(unit, names, internal=internal) for unit in units]
+    if "icans_grade" in names:
+        found = [_factor_table(unit, internal=internal) for unit in units]
+        tables += [table for table in found if table is not None]
+        missing += (
+            ("ICANS by age and subsets: no value known, or nobody with or without ICANS",) if None in found else ()
+        )
+    return Part("toxicity", "Toxicity", tuple(tables), missing=missing)
+
+
+def _grades_table(unit: Unit, names: Sequence[str], *, internal: bool) -> Table:
+    columns = unit.groups.levels if len(unit.groups.levels) == 1 else (*unit.groups.levels, ALL)
+    rows: list[Row] = []
+    values: list[dict[str, Any]] = []
+    for name in names:
+        lines, numbers = _section(unit, name, columns, internal=internal)
+        rows += lines
+        values += numbers
+    by = f", by {unit.groups.label.lower()}" if unit.groups.label else ""
+    notes = [*unit.notes, "Shares are of those with a known grade."]
+    if len(unit.groups.known) > 1:
+        test = "Fisher's exact test" if len(unit.groups.known) == 2 else "the Fisher-Freeman-Halton exact test"
+        notes.append(f"P by {test}: any grade against none, grade 3 or more against less, groups that are known.")
+    title = f"Toxicity of {unit.many} by worst grade{by}"
+    return Table(f"toxicity_by_{unit.name}", title, (*columns, "P"), tuple(rows), tuple(notes), tuple(values))
+
+
+def _section(
+    unit: Unit, name: str, columns: Sequence[str], *, internal: bool
+) -> tuple[list[Row], list[dict[str, Any]]]:
+    """One toxicity: its lines, and the numbers behind those columns in which nothing is hidden."""
+    kinds = _kinds(unit, unit.grades[name])
+    inside = [unit.groups.code == code for code in range(len(unit.groups.levels))]
+    inside += [np.ones_like(inside[0])] if len(columns) > len(inside) else []
+    counts = np.array([[int((mask & member).sum()) for member in inside] for mask, _ in kinds.values()])
+    shown = _texts(counts, internal=internal)
+    lines = [Row(NAMES.get(name) or load_dictionary()[name].label)]
+    values: list[dict[str, Any]] = []
+    for place, (kind, (_, indent)) in enumerate(kinds.items()):
+        cells = [with_share(text, shown[KNOWN][at]) if place > KNOWN else text for at, text in enumerate(shown[place])]
+        p_value = ""
+        if kind in {ANY, SEVERE_GRADE} and len(unit.groups.known) > 1:
+            known = list(unit.groups.known)
+            table = np.array([counts[place, known], counts[KNOWN, known] - counts[place, known]])
+            seen = all(exact(shown[line][at]) for line in (KNOWN, place) for at in known)
+            comparison = fisher(table)
+            p_value = p_text(comparison.p_value) if seen else NOT_SHOWN
+            if seen:
+                asked = {"toxicity": name, "unit": unit.name, "contrast": kind}
+                values.append({**asked, "test": comparison.test, "p_value": comparison.p_value})
+        lines.append(Row(kind, (*cells, p_value), indent))
+    for at, column in enumerate(columns):
+        if all(exact(line[at]) for line in shown):
+            numbers = {kind: int(counts[place, at]) for place, kind in enumerate(kinds)}
+            values.append({"toxicity": name, "unit": unit.name, "group": column, "counts": numbers})
+    return lines, values
+
+
+def _kinds(unit: Unit, grade: FloatArray) -> dict[str, tuple[NDArray[np.bool_], int]]:
+    """The lines of a toxicity in the order that ``_texts`` counts on: who is in each, and how deep it stands."""
+    return {
+        unit.many.capitalize(): (np.ones(len(grade), dtype=np.bool_), 1),
+        "Grade not known": (np.isnan(grade), 1),
+        "Grade known": (~np.isnan(grade), 1),
+        "None (grade 0)": (grade == 0, 2),
+        ANY: (grade >= 1, 2),
+        SEVERE_GRADE: (grade >= SEVERE, 2),
+        **{f"Grade {number}": (grade == number, 3) for number in range(1, WORST + 1)},
+    }
+
+
+def _texts(counts: NDArray[np.int_], *, internal: bool) -> list[list[str]]:
+    """What may be shown of the counts (lines by columns), which add up along both."""
+    n_lines, n_columns = counts.shape
+    at = [list(range(line * n_columns, (line + 1) * n_columns)) for line in range(n_lines)]
+    sums: list[Relation] = []
+    for column in zip(*at, strict=True):
+        everybody, unknown, known, none, some, severe, *grades = column
+        sums += [((unknown, known), everybody), ((none, some), known)]
+        sums += [(grades, some), (grades[SEVERE - 1 :], severe)]
+    if n_columns > 1:
+        sums += [(line[:-1], line[-1]) for line in at]
+    # Sizes of groups, and how many of all had it, stand in other tables too: blurring them here hides nothing.
+    everybody, unknown, known, none, some = (line[-1] for line in at[: KNOWN + 3])
+    numbers = counts.ravel().tolist()
+    public = {everybody} | settled(at[0][:-1] or at[0], [numbers[place] for place in at[0][:-1] or at[0]])
+    public |= settled((unknown, none, some), [numbers[place] for place in (unknown, none, some)])
+    public |= {known} if unknown in public else set()
+    flat = protected(numbers, sums, public, internal=internal)
+    return [flat[line * n_columns : (line + 1) * n_columns] for line in range(n_lines)]
+
+
+def _factor_table(unit: Unit, *, internal: bool) -> Table | None:
+    """Age and subsets of those with ICANS against those without."""
+    cohort = with_inputs(unit.cohort, FACTORS)
+    grade = unit.grades["icans_grade"]
+    rows: list[Row] = []
+    values: list[dict[str, Any]] = []
+    for name in FACTORS:
+        if name not in cohort.frame:
+            continue
+        shown = displayed(cohort, name)
+        had, free, rest = (shown.values[inside] for inside in (grade >= 1, grade == 0, np.isnan(grade)))
+        if np.isnan(had).all() or np.isnan(free).all():
+            continue
+        tested, larger = mann_whitney(had, free), superiority(had, free)
+        ends = (
+            (p_text(tested.p_value), interval_text(larger))
+            if enough(had, free, internal=internal)
+            else (NOT_SHOWN,) * 2
+        )
+        rows.append(Row(shown.label, (*shown.spreads([had, free, rest], internal=internal)[:2], *ends)))
+        if NOT_SHOWN not in ends:
+            medians = {"median_with": float(np.nanmedian(had)), "median_without": float(np.nanmedian(free))}
+            tests = {"test": tested.test, "p_value": tested.p_value, "superiority": plain(larger)}
+            values.append({"variable": name, "unit": unit.name, **medians, **tests})
+    if not rows:
+        return None
+    notes = (
+        unit.notes[0],
+        "Median (quartiles) [number known]; P by the Mann-Whitney test, not corrected for how many were asked.",
+        "Larger with ICANS: share of pairs in which the value with ICANS is larger (0.5: none), 95 % interval.",
+    )
+    columns = ("ICANS", "No ICANS", "P", "Larger with ICANS")
+    title = f"{unit.many.capitalize()} with and without ICANS of any grade, by what was known before"
+    return Table(f"icans_by_factor_by_{unit.name}", title, columns, tuple(rows), notes, tuple(values))
