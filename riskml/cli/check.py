@@ -55,19 +55,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from riskml.cli.work import say, shipped_map
+    from riskml.cli.work import read_known
     from riskml.cohort.checks.run import run_checks
-    from riskml.cohort.cohort import cohort_from_table
-    from riskml.cohort.column_map import ColumnMap
-    from riskml.cohort.read_table import read_table
 
     if options.outcome_column or options.event:
         raise UsageError("--outcome-column and --event go with --foreign")
-    table = read_table(options.cohort, **reading(options))
-    columns = ColumnMap.load(options.columns) if options.columns else shipped_map(table.columns)
-    if columns is not None and not options.columns:
-        say(f"reading the file with the shipped column map ({columns.source})")
-    cohort = cohort_from_table(table, columns)
+    cohort = read_known(options.cohort, options.columns, **reading(options))
     findings = run_checks(cohort, landmark=options.landmark, outcome=options.outcome)
     facts = {
         "courses": cohort.n_courses,

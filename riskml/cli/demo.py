@@ -35,6 +35,7 @@ def add_parser(commands: Any, summary: str) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Check, describe, evaluate, train, report, predict."""
+    from riskml.cli.describe import write_description
     from riskml.cli.present import present
     from riskml.cli.work import plan_jobs, run_jobs, say, summary_lines
     from riskml.resources import folder
@@ -44,7 +45,13 @@ def run(options: argparse.Namespace) -> int:
     out = Path(options.out)
     say("checking the embedded cohort (synthetic)")
     jobs = plan_jobs(str(folder("features") / "synthetic" / "cohort.csv"), MODELS, None)
-    print("\n".join(jobs[0].cohort.describe()))
+    cohort = jobs[0].cohort
+    print("\n".join(cohort.describe()))
+    print()
+    say("describing it")
+    command = f"riskml describe {cohort.name}"
+    _, said = write_description(cohort, out / "describe", by=None, internal=False, months=None, command=command)
+    print("\n".join(said))
     print()
     bundles = run_jobs(jobs, out, workers=options.jobs, seed=0, command="riskml demo")
     print("\n".join(summary_lines(bundles)))
@@ -56,5 +63,5 @@ def run(options: argparse.Namespace) -> int:
     print(f"$ riskml predict {out / 'non_response'} {patient}")
     print(present(prediction))
     print()
-    print(f"Written to {out}: report.html, {', '.join(MODELS)} (bundles), patient.json, prediction.json")
+    print(f"Written to {out}: report.html, describe, {', '.join(MODELS)} (bundles), patient.json, prediction.json")
     return 0

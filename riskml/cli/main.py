@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "demo": "the whole main job on the embedded synthetic cohort",
     "check": "read and validate a cohort file; every fault at once",
+    "describe": "the tables and figures of a cohort paper",
     "plan": "patients and events a model needs, and what these support",
     "evaluate": "honest performance of recipes; trains nothing that ships",
     "train": "evaluate honestly, train, and write bundles with a report",

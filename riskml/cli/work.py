@@ -111,6 +111,19 @@ def shipped_map(header: Collection[str]) -> ColumnMap | None:
     return matching_map(sorted(folder("models").glob("*/columns/*.toml")), header)
 
 
+def read_known(path: str, columns: str | None, *, sheet: str | None = None, encoding: str | None = None) -> Cohort:
+    """The cohort by ``columns``, or by the shipped map where it is a file that one describes, which is said."""
+    from riskml.cohort.cohort import cohort_from_table
+    from riskml.cohort.column_map import ColumnMap
+    from riskml.cohort.read_table import read_table
+
+    table = read_table(path, sheet=sheet, encoding=encoding)
+    chosen = ColumnMap.load(columns) if columns else shipped_map(table.columns)
+    if chosen is not None and not columns:
+        say(f"reading the file with the shipped column map ({chosen.source})")
+    return cohort_from_table(table, chosen)
+
+
 def run_jobs(
     jobs: Sequence[Job], out: Path, *, workers: int, seed: int, evaluate: bool = True, command: str = ""
 ) -> list[Bundle]:
@@ -162,6 +175,7 @@ def run_jobs(
             bundle.save(home / "bundle")
         if bundle.manifest["evaluation"] is not None:
             write_whole(home / "evaluation.json", json.dumps(bundle.manifest["evaluation"], indent=1) + "\n")
+        _write_tripod(bundle, home)
         bundles.append(bundle)
     report = write_report(
         out / "report.html", cohort=CohortSummary.of(jobs[0].cohort), bundles=bundles, command=command
@@ -170,6 +184,18 @@ def run_jobs(
     for store in stores:
         store.remove()
     return bundles
+
+
+def _write_tripod(bundle: Bundle, home: Path) -> None:
+    """The TRIPOD+AI sheet, for a spreadsheet and to be pasted into a manuscript."""
+    from riskml.reporting.tables import as_csv, as_fragment
+    from riskml.reporting.tripod import tripod_ai
+    from riskml.runtime.files import write_whole
+
+    if bundle.model.members:  # an estimator that has no portable form is described by its own page
+        sheet = tripod_ai(bundle)
+        write_whole(home / f"{sheet.name}.csv", as_csv(sheet))
+        write_whole(home / f"{sheet.name}.html", as_fragment(sheet))
 
 
 def _prepare(out: Path, jobs: Sequence[Job]) -> None:

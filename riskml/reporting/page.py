@@ -13,8 +13,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from riskml.reporting.parts import Part, part
 from riskml.runtime.card import RESEARCH, SYNTHETIC
 
+INTERNAL = (
+    "INTERNAL: this shows counts of one to four patients and single patients' courses. It must not leave the site that "
+    "holds the cohort."
+)
 _TEMPLATES = Path(__file__).with_name("templates")
-_TOGETHER = re.compile(r"(?<=\d) (?=%)|(?<=\d) (?=to [\d−])|(?<=\d to) (?=[\d−])")
+_TOGETHER = re.compile(r"(?<=\d) (?=%)|(?<=\(n) (?== \d)|(?<=\(n =) (?=\d)|(?<=\d) (?=to [\d−])|(?<=\d to) (?=[\d−])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +53,20 @@ class Section:
     synthetic: bool = False
 
 
-def render(template: str, *, synthetic: bool, **values: Any) -> str:
+def render(template: str, *, synthetic: bool, internal: bool = False, **values: Any) -> str:
     """A page of ``template``; what it may not be used for stands on top, and on each printed sheet."""
     loader = FileSystemLoader(_TEMPLATES)
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    said = {"synthetic": SYNTHETIC if synthetic else "", "research": RESEARCH}
+    said = {"synthetic": SYNTHETIC if synthetic else "", "research": RESEARCH, "internal": INTERNAL if internal else ""}
     html = environment.get_template(template).render(**said, **values)
-    # A number and its percent sign stay on one line, and so do the two ends of an interval.
-    return _TOGETHER.sub("\N{NO-BREAK SPACE}", html)
+    return together(html)
+
+
+def together(text: str) -> str:
+    """A number and its percent sign stay on one line, and so do the two ends of an interval."""
+    return _TOGETHER.sub("\N{NO-BREAK SPACE}", text)
 
 
 def render_sections(
@@ -70,6 +78,7 @@ def render_sections(
     sections: Sequence[Section],
     command: str,
     references: Sequence[str] = (),
+    internal: bool = False,
 ) -> str:
     """A page of sections.
 
@@ -84,9 +93,11 @@ def render_sections(
     command : str
         What was typed to get here.
     references : sequence of str
+    internal : bool
+        Whether small counts or single patients are on it, which it then says on top and on each printed sheet.
     """
     shown = {"title": title, "heading": heading, "lead": lead, "command": command, "references": references}
-    return render("sections.html.j2", synthetic=synthetic, sections=sections, **shown)
+    return render("sections.html.j2", synthetic=synthetic, internal=internal, sections=sections, **shown)
 
 
 def record(rows: Sequence[tuple[str, str]], sentences: Sequence[str] = ()) -> Section:

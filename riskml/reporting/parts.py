@@ -25,6 +25,7 @@ def part(
     tables: Sequence[Table] = (),
     bullets: Sequence[str] = (),
     findings: Sequence[Finding] = (),
+    notes: Sequence[str] = (),
 ) -> Part:
     """What the template prints below one heading.
 
@@ -40,10 +41,13 @@ def part(
     bullets : sequence of str
     findings : sequence of (finding, topic, words)
         The first is "good", "bad", "unclear" or "note"; the page says it by a shape and by a word.
+    notes : sequence of str
+        In small print below the tables.
     """
     said = [sentence(text) for text in [(block or {}).get("words")] if text]
     shown = [(drawn(svg), caption) for svg, caption in figures]
     text = {"heading": heading, "sentences": [*said, *sentences], "bullets": list(bullets), "findings": list(findings)}
+    text["notes"] = list(notes)
     return {**text, "figures": shown, "tables": list(tables)}
 
 

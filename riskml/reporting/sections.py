@@ -40,10 +40,10 @@ def model_section(bundle: Bundle, key: str) -> dict[str, Any]:
         "synthetic": manifest["synthetic"],
         "unit": unit_of(manifest),
         "definition": manifest["outcome"]["definition"],
-        "facts": _facts(bundle),
+        "facts": facts(bundle),
         "not_for": manifest["not_for"],
-        "flow": _flow(bundle),
-        "predictors": _predictors(bundle),
+        "flow": flow(bundle),
+        "predictors": predictor_table(bundle),
         "ratio": "Odds ratio" if manifest["kind"] == "binary" else "Hazard ratio",
         "level": f"{100 * bundle.model.level:.0f} %",
         "ratios": _ratios(bundle),
@@ -56,7 +56,7 @@ def model_section(bundle: Bundle, key: str) -> dict[str, Any]:
         "effects": _effects_of(bundle, key),
         "by_hand": by_hand(bundle),
         "examples": examples(bundle, key),
-        "limitations": list(_limitations(bundle)),
+        "limitations": list(limitations(bundle)),
     }
 
 
@@ -70,7 +70,8 @@ def learned_from(manifest: Mapping[str, Any]) -> str:
     return performance.size_in_words(manifest["training"], unit_of(manifest))
 
 
-def _facts(bundle: Bundle) -> list[tuple[str, str]]:
+def facts(bundle: Bundle) -> list[tuple[str, str]]:
+    """What the model is, in pairs of a heading and a sentence."""
     manifest, dictionary = bundle.manifest, bundle.dictionary
     when = f"{words.spoken(manifest['landmark']).capitalize()}; nothing learned later is used."
     if manifest["horizons_months"]:
@@ -92,7 +93,8 @@ def _facts(bundle: Bundle) -> list[tuple[str, str]]:
     ]
 
 
-def _flow(bundle: Bundle) -> dict[str, Any]:
+def flow(bundle: Bundle) -> dict[str, Any]:
+    """From the file to the events: ``rows`` of (step, number), reasons that left ``nobody`` out, ``notes``."""
     training, noun = bundle.manifest["training"], f"{unit_of(bundle.manifest)}s"
     left_out = [(words.reason(item["reason"], bundle.dictionary), item["count"]) for item in training["left_out"]]
     rows = [("Rows of the file (one row a course)", count(training["n_file_rows"]))]
@@ -103,7 +105,7 @@ def _flow(bundle: Bundle) -> dict[str, Any]:
     return {"rows": rows, "nobody": [text for text, number in left_out if number == "0"], "notes": notes}
 
 
-def _predictors(bundle: Bundle) -> list[list[str]]:
+def predictor_table(bundle: Bundle) -> list[list[str]]:
     """Predictor, how it enters, how often its inputs are missing, why it was chosen."""
     training, why = bundle.manifest["training"], {p["name"]: p["why"] for p in bundle.manifest["predictors"]}
     rows = []
@@ -161,7 +163,7 @@ def _effects_of(bundle: Bundle, key: str) -> Part | None:
     )
 
 
-def _limitations(bundle: Bundle) -> Iterator[str]:
+def limitations(bundle: Bundle) -> Iterator[str]:
     """What this run itself says against trusting the model."""
     manifest, training, label = bundle.manifest, bundle.manifest["training"], bundle.dictionary
     if manifest["synthetic"]:

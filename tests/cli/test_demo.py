@@ -27,11 +27,13 @@ def test_it_writes_bundles_a_report_and_a_prediction(demo):
     assert done.returncode == 0, done.stderr
     files = contents(folder / "here")
     bundle = ("CARD.md", "explanation.json", "golden.json", "manifest.json", "model.json")
-    assert set(files) == {
+    described = {name for name in files if name.startswith("describe/")}
+    assert {"describe/describe.html", "describe/tables/efs.csv", "describe/figures/efs.svg"} <= described
+    assert set(files) - described == {
         "report.html",
         "patient.json",
         "prediction.json",
-        *(f"{name}/evaluation.json" for name in MODELS),
+        *(f"{name}/{file}" for name in MODELS for file in ("evaluation.json", "tripod_ai.csv", "tripod_ai.html")),
         *(f"{name}/bundle/{file}" for name in MODELS for file in bundle),
     }
     assert json.loads(files["patient.json"]) == PATIENT
@@ -45,6 +47,7 @@ def test_it_tells_the_story_in_order(demo):
     story = [
         "125 courses",
         "SYNTHETIC",
+        "Event-free survival: Patients 105",
         "non_response: No response",
         "verdict:",
         "icans: ",

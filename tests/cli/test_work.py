@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import tomllib
 
 import pytest
 
-from riskml.cli.work import Job, plan_jobs, run_jobs, say, summary_lines
+from riskml.cli.work import Job, plan_jobs, read_known, run_jobs, say, summary_lines
 from riskml.errors import DataError, NotEstimableError, UsageError
 from riskml.resources import folder
 from tests.cli.processes import BUNDLES, COHORT, contents, rows, write_rows
@@ -15,6 +16,21 @@ from tests.cli.processes import BUNDLES, COHORT, contents, rows, write_rows
 def test_progress_goes_to_standard_error(capsys):
     say("fitting")
     assert capsys.readouterr() == ("", "fitting\n")
+
+
+def test_a_known_file_is_read_by_its_shipped_map_and_this_is_said(tmp_path, capsys):
+    # The header of the shipped map, with no more than two patients.
+    known = {"patient_id": ["a", "b"], "age_years": ["4", "9"], "efs_days": ["100", "200"], "efs_event": ["0.0", "1.0"]}
+    text = (folder("models") / "induction_efs" / "columns" / "aall0232.toml").read_text(encoding="utf-8")
+    mapped, ignored = tomllib.loads(text)["columns"], tomllib.loads(text)["ignore"]["columns"]
+    table = [{name: known.get(name, ["", ""])[row] for name in (*mapped, *ignored)} for row in range(2)]
+    path = str(write_rows(tmp_path / "aall.csv", table))
+    cohort = read_known(path, None)
+    assert cohort.frame["age"].tolist() == [4.0, 9.0]
+    assert cohort.frame["efs_event"].tolist() == ["none", "any"]
+    assert "shipped column map" in capsys.readouterr().err
+    assert read_known(str(COHORT), None).map_source == ""
+    assert capsys.readouterr().err == "", "the dictionary's own names need no map"
 
 
 def test_a_plan_holds_every_recipe_in_the_order_asked(capsys):

@@ -8,7 +8,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from riskml.reporting import figures
-from tests.reporting.figures.drawings import DRAWINGS, draw, words_in
+from riskml.training.describe.table import Lane, LaneSet
+from tests.reporting.figures.drawings import DRAWINGS, curve_set, draw, stepped, words_in
 
 each = pytest.mark.parametrize("kind", DRAWINGS)
 NONE = [None, None]
@@ -26,6 +27,7 @@ EMPTY = {
     "contrast": lambda: figures.contrast("f", [], title="t"),
     "control_chart": lambda: figures.control_chart("f", ["a", "b"], NONE, NONE, NONE, [(None,) * 4] * 2, title="t"),
     "cusum": lambda: figures.cusum("f", [], [], [], (4.0, 4.0), title="t"),
+    "kaplan_meier": lambda: figures.kaplan_meier("f", curve_set(title="t")),
 }
 
 
@@ -98,6 +100,8 @@ EXTREME = {
     "thirty batches": lambda: figures.control_chart(
         "f", [LONG] * 30, [1e9, *[None] * 29], [0] * 30, [1e9] * 30, [(None,) * 4] * 30, title="t"
     ),
+    "long curves": lambda: figures.kaplan_meier("f", curve_set(*[stepped(LONG, (0, 1), (200, 0))] * 4)),
+    "one long lane": lambda: figures.swimmer("f", LaneSet("s", "t", (Lane(LONG, 1e4, (), ((1e4, LONG[:40]),)),))),
     "alarm at once": lambda: figures.cusum("f", [LONG], [9.0], [9.0], (4.0, 4.0), title="t"),
 }
 

@@ -54,3 +54,20 @@ def test_numbers_that_belong_together_stay_on_one_line():
     kept = "\N{NO-BREAK SPACE}"
     shown = f"0.64 (0.52{kept}to{kept}0.75), 12{kept}% (\N{MINUS SIGN}4{kept}to{kept}28{kept}%)"
     assert f"{shown}, patients 1{kept}to{kept}60, up to two" in html
+
+
+def test_notes_stand_below_their_table_and_a_lone_label_spans_it():
+    table = ("Response", ["", "n", "P"], [["Sex"], ["female", "41", ""]])
+    html = page(Section("summary", "Summary", [part("", tables=[table], notes=["Per <patient>."])]))
+    assert html.index("</table>") < html.index("Per &lt;patient&gt;.")
+    assert '<th scope="row" role="rowheader" colspan="3">Sex</th>' in html
+    assert html.count('<td role="cell" class="void">') == 1, "a phone leaves empty cells out"
+
+
+def test_what_must_not_leave_says_so_in_the_title_on_top_below_and_in_print():
+    internal = render_sections(
+        title="t", heading="h", lead="l", synthetic=False, sections=[record([])], command="c", internal=True
+    )
+    assert internal.count("must not leave the site") >= 3
+    assert "<title>INTERNAL: t" in internal
+    assert "must not leave" not in page(Section("summary", "Summary"))

@@ -45,3 +45,8 @@ def test_bullets_and_findings_stand_in_their_own_lists():
     assert found["bullets"] == ["a"]
     assert found["findings"] == [("bad", "slope", "too steep")]
     assert part("Heading")["bullets"] == part("Heading")["findings"] == []
+
+
+def test_notes_are_kept_for_below_the_tables():
+    assert part("Heading", notes=["Per patient."])["notes"] == ["Per patient."]
+    assert part("Heading")["notes"] == []

@@ -1,7 +1,8 @@
 """Arrays -> SVG text: small drawings that read at phone width, in one accent colour, with words beside every colour.
 
-Nothing here sees a patient, a model or a bundle. Each function returns one ``<svg>`` element to be put into a page: its
-ids carry the figure's name, so that many can stand in one document, and the same arrays give the same bytes.
+Nothing here sees a patient (but for the lanes of a swimmer plot, which stay at their site), a model or a bundle. Each
+function returns one ``<svg>`` element to be put into a page: its ids carry the figure's name, so that many can stand in
+one document, and the same arrays give the same bytes.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from riskml.reporting.figures.curves import decision_curve, learning_curve, surv
 from riskml.reporting.figures.effects import dependence, over_time
 from riskml.reporting.figures.inputs import importance, waterfall
 from riskml.reporting.figures.intervals import before_after, contrast, forest
+from riskml.reporting.figures.kaplan_meier import kaplan_meier
 from riskml.reporting.figures.predictions import calibration, distribution, stability
+from riskml.reporting.figures.swimmer import swimmer
 
 __all__ = [
     "before_after",
@@ -24,9 +27,11 @@ __all__ = [
     "distribution",
     "forest",
     "importance",
+    "kaplan_meier",
     "learning_curve",
     "over_time",
     "stability",
     "survival_curve",
+    "swimmer",
     "waterfall",
 ]

@@ -22,6 +22,7 @@ GREY = "#6b7480"
 DASHED = (0, (4, 3))
 # 281 points: at 350 px, a phone, 9 point text is still 11 px high.
 WIDTH = 3.9
+_DPI = 300
 # Characters that fit beside a number at 9 and at 8 points.
 _LABEL_WIDTH, LONGEST = 44, 54
 STYLE = {
@@ -56,10 +57,17 @@ def canvas(height: float) -> Iterator[tuple[Figure, Any]]:
 
 def nothing(name: str, title: str, why: str = "not estimable") -> str:
     """A figure for which there are no numbers: one line that says so."""
+    with blank(why) as figure:
+        return svg(figure, name, title)
+
+
+@contextmanager
+def blank(why: str = "not estimable") -> Iterator[Figure]:
+    """The sheet of a figure for which there are no numbers."""
     with canvas(0.5) as (figure, axes):
         axes.set_axis_off()
         axes.text(0.5, 0.5, why, ha="center", va="center", color=GREY, transform=axes.transAxes)
-        return svg(figure, name, title)
+        yield figure
 
 
 def numbers(values: Iterable[float | None]) -> list[float]:
@@ -84,6 +92,12 @@ def line_text(axes: Any, row: float, label: str, *, end: bool = False, longest: 
 def legend(figure: Figure, columns: int = 1) -> None:
     """What each line is, in words above the plot."""
     figure.legend(loc="outside upper left", frameon=False, ncols=columns, fontsize=8, handlelength=2.4)
+
+
+def stamped(figure: Figure, text: str) -> None:
+    """Small print below everything, which the layout makes room for."""
+    if text:
+        figure.supxlabel("\n".join(textwrap.wrap(text, 62)), fontsize=7, color=GREY, x=0.01, ha="left")
 
 
 def ceiling(shares: Sequence[float]) -> float:
@@ -114,6 +128,13 @@ def standalone(element: str) -> str:
     """A drawing as a file of its own, which has to name its language and its font."""
     named = element.replace("<svg ", f'<svg xmlns="http://www.w3.org/2000/svg" style="font-family:{_PLAIN}" ', 1)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{named}'
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as a picture that a journal prints; the same figure gives the same bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=_DPI, facecolor="white", metadata={"Software": None})
+    return buffer.getvalue()
 
 
 def svg(figure: Figure, name: str, title: str) -> str:

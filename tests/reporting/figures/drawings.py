@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
+import numpy as np
+
 from riskml.reporting import figures
+from riskml.training.describe.table import Curve, CurveSet, Lane, LaneSet
 
 GROUPS = {
     "predicted": [0.005, 0.01, 0.02, 0.04, 0.17],
@@ -21,6 +24,23 @@ SMOOTH = {
 }
 BOX = [0.02, 0.05, 0.1, 0.2, 0.3]
 LIMITS = [(0.2, 0.5, 1.5, 1.8)] * 3
+
+
+def stepped(label, *steps, numbers=("60", "41", "<5")):
+    """A curve from (month, value) pairs with a band of 10 points, at risk at months 0, 12 and 24."""
+    months, value = (np.array(series, dtype=float) for series in zip(*steps, strict=True))
+    return Curve(label, months, value, np.maximum(value - 0.1, 0), np.minimum(value + 0.1, 1), numbers)
+
+
+def curve_set(*curves, title="Event-free survival", **fields):
+    return CurveSet("efs", title, "event-free", (0.0, 12.0, 24.0), curves, **fields)
+
+
+TWO_CURVES = (stepped("R/R", (0, 1), (5, 0.8), (20, 0.6)), stepped("CR-MRDpos", (0, 1), (9, 0.9), (24, 0.85)))
+LANES = (
+    Lane("R/R", 20.0, ((0.0, 1.0), (2.0, 2.9)), ((1.0, "response"), (14.0, "relapse"), (20.0, "death"))),
+    Lane("CR-MRDpos", 24.0, ((0.0, 1.0),), ((1.0, "response"),), going_on=True),
+)
 DRAWINGS = {
     "calibration": lambda name, title: figures.calibration(name, **GROUPS, title=title),
     "smooth": lambda name, title: figures.calibration(
@@ -72,6 +92,8 @@ DRAWINGS = {
     "control_chart": lambda name, title: figures.control_chart(
         name, ["2022", "2023", "2024"], [1.0, 1.6, 2.5], [0.5, 1.0, None], [1.5, 2.0, None], LIMITS, title=title
     ),
+    "kaplan_meier": lambda name, title: figures.kaplan_meier(name, curve_set(*TWO_CURVES, title=title)),
+    "swimmer": lambda name, title: figures.swimmer(name, LaneSet("courses", title, LANES)),
     "cusum": lambda name, title: figures.cusum(name, ["2022", "2023"], [0.0, 5.0], [0.5, 0.0], (4.0, 4.0), title=title),
 }  # fmt: skip
 

@@ -8,7 +8,18 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riskml.reporting.figures.canvas import ceiling, finite, nothing, numbers, spread_out
+from riskml.reporting.figures.canvas import (
+    blank,
+    canvas,
+    ceiling,
+    finite,
+    nothing,
+    numbers,
+    png,
+    spread_out,
+    stamped,
+    svg,
+)
 from tests.reporting.figures.drawings import draw, words_in
 
 
@@ -28,6 +39,27 @@ def test_what_json_cannot_hold_becomes_a_gap():
 
 def test_nothing_is_one_line_in_words():
     assert words_in(nothing("f", "t", "withheld: <5 events")) == ["withheld: <5 events"]
+
+
+def test_a_picture_is_the_same_each_time_and_names_no_maker():
+    def picture():
+        with blank("nobody") as figure:
+            return png(figure)
+
+    assert picture() == picture()
+    assert picture().startswith(b"\x89PNG")
+    assert b"Software" not in picture()
+
+
+def test_small_print_is_wrapped_below_and_absent_where_there_is_none():
+    with canvas(2.0) as (figure, _):
+        stamped(figure, "SYNTHETIC: " + "invented " * 12)
+        lines = [text for text in words_in(svg(figure, "f", "t")) if "invented" in text]
+    assert len(lines) == 2
+    assert all(len(line) <= 62 for line in lines)
+    with canvas(2.0) as (figure, _):
+        stamped(figure, "")
+        assert figure.get_supxlabel() == ""
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=5))
