@@ -72,7 +72,7 @@ def _one_number(p: Prediction, *, drawn: bool) -> Iterator[str]:
     yield f"Estimated risk: {percent(value)} ({frequency(value)})"
     yield f"  {100 * p.level:.0f} % interval: {digits(low)} to {digits(high)} %"
     if average is not None:
-        yield f"  {_AVERAGE}: {percent(average)} ({frequency(average)})"
+        yield from _wrap(f"{_AVERAGE}: {percent(average)} ({frequency(average)})")
     if drawn:
         yield f"  {strip(value, low, high, average)}"
         yield f"  (* estimate, = interval{', A average' if average is not None else ''}; in 100)"
@@ -124,15 +124,15 @@ def _what_if_lines(p: Prediction, what_if: WhatIf) -> Iterator[str]:
         when = f"at {p.times[k]:g} months: " if p.times else ""
         given = f"{percent(before.value[k])} ({digits(before.low[k])} to {digits(before.high[k])} %) as given"
         instead = f"{percent(p.value[k])} ({digits(p.low[k])} to {digits(p.high[k])} %) instead"
-        ends = f"{100 * change.low[k]:+.0f} to {100 * change.high[k]:+.0f}"
-        yield from _wrap(f"{when}{given}, {instead}; {100 * change.value[k]:+.0f} in 100 ({ends})")
+        ends = f"{100 * change.low[k]:+z.0f} to {100 * change.high[k]:+z.0f}"
+        yield from _wrap(f"{when}{given}, {instead}; {100 * change.value[k]:+z.0f} in 100 ({ends})")
 
 
 def _effect_lines(p: Prediction, on_value: Effects) -> Iterator[str]:
     """From the average patient to this one, the strongest effect first; at the last time for survival."""
     last = len(on_value.effects) - 1
     here, when = on_value.base[last], f" at {p.times[last]:g} months" if p.times else ""
-    yield f"What moved the estimate{when}, from the average patient's {digits(here)} in 100:"
+    yield from _wrap(f"What moved the estimate{when}, from the average patient's {digits(here)} in 100:", "")
     small = []
     for name, effect in by_strength(on_value.effects[last]):
         if abs(effect) < _SMALL:

@@ -90,3 +90,22 @@ def test_an_endless_label_is_wrapped():
 )
 def test_what_measuring_could_do(low, high, shown):
     assert _range({"low": low, "high": high}) == shown
+
+
+@pytest.mark.parametrize("share", [1e-9, 0.9972, 1 - 1e-9])
+def test_odd_months_and_extreme_averages_keep_to_the_width(share):
+    bundle = open_bundle(BUNDLES["efs"])
+    prediction = bundle.predict({"mrd": "5 %"}, at=[11.7436], event_free_at=11.6024, expected_months=12.8317)
+    base = prediction.on_value.with_(base=(share,))
+    lines = present(prediction.with_(on_value=base, value=(share,), low=(share,), high=(share,))).splitlines()
+    assert max(map(len, lines)) <= WIDTH
+    single = open_bundle(BUNDLES["non_response"]).predict({"mrd": "5 %"})
+    lines = present(single.with_(on_value=single.on_value.with_(base=(share,)), value=(share,))).splitlines()
+    assert max(map(len, lines)) <= WIDTH
+
+
+def test_no_change_is_not_minus_zero():
+    bundle = open_bundle(BUNDLES["non_response"])
+    text = present(bundle.predict({"mrd": "5.0001 %"}, as_given={"mrd": "5 %"}))
+    assert "-0 " not in text
+    assert "(-0" not in text

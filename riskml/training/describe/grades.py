@@ -15,7 +15,13 @@ from riskml.training.describe.table import FloatArray
 
 IntArray = NDArray[np.intp]
 # Names in tables, in their order; any other column *_grade of the dictionary comes behind.
-NAMES = {"crs_grade": "CRS", "icans_grade": "ICANS"}
+NAMES = {
+    "crs_grade": "CRS",
+    "icans_grade": "ICANS",
+    "infection_grade": "Infection",
+    "neutropenia_grade": "Neutropenia",
+    "thrombocytopenia_grade": "Thrombocytopenia",
+}
 SCALES = {"astct": "ASTCT 2019", "ctcae_v5": "CTCAE 5"}
 
 

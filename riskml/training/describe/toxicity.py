@@ -23,7 +23,6 @@ SEVERE, WORST = 3, 5
 ANY, SEVERE_GRADE = "Any grade", "Grade 3 or more"
 KNOWN = 2  # the line of those with a known grade
 # What the papers graded beside them.
-WANTED = ("infection", "neutropenia", "thrombocytopenia")
 FACTORS = (
     *("age", "lymphocytes", "cd3", "cd4", "cd8", "cd4_cd8_ratio", "nk", "cd19"),
     *("cd3_pct", "cd4_pct", "cd8_pct", "nk_pct", "cd19_pct"),
@@ -62,9 +61,7 @@ def toxicity(cohort: Cohort, *, internal: bool = False, group: str | None = "sta
     """
     groups, missing = grouping(cohort, group)
     names = tuple(graded_columns(cohort))
-    lacking = [event for event in WANTED if not any(name.startswith(event) for name in names)]
     missing += tuple(f"{NAMES[name]}: no column {name} with a grade" for name in NAMES if name not in names)
-    missing += (f"{', '.join(lacking)}: the cohort has no grades of them",) if lacking else ()
     if not names:
         return Part("toxicity", "Toxicity", missing=missing)
     units = units_of(cohort, groups, names)
