@@ -121,6 +121,7 @@ def _lines(manifest: Mapping[str, Any]) -> Iterator[str]:
     yield from _model_lines(manifest)
     yield from _data_lines(manifest)
     yield from _performance_lines(manifest)
+    yield from _warning_lines(manifest)
     if manifest.get("lineage"):
         yield from _update_lines(manifest["lineage"][-1])
     yield "## Missing inputs and explanations"
@@ -161,6 +162,7 @@ def _data_lines(manifest: Mapping[str, Any]) -> Iterator[str]:
     courses = "" if training["n_rows"] == training["n_patients"] else f" ({training['n_rows']} courses)"
     yield f"{training['n_patients']} patients{courses}, {training['n_events']} events, {per:.1f} events per predictor."
     yield ""
+    yield f"- file: SHA-256 {training['cohort_sha256']}"
     learner = learner_text(training)
     if learner:
         yield f"- learner: {learner}"
@@ -193,6 +195,32 @@ def _performance_lines(manifest: Mapping[str, Any]) -> Iterator[str]:
     if evaluation["folds_not_estimable"]:
         name = next(iter(evaluation["metrics"]))
         yield f"{evaluation['folds_not_estimable']} test folds held one class only and are outside the mean of {name}."
+    yield ""
+
+
+# An input that so many lacked in training is known from few.
+_OFTEN_MISSING = 0.2
+
+
+def _warning_lines(manifest: Mapping[str, Any]) -> Iterator[str]:
+    """For whom the model does not speak, as far as its training data tell."""
+    training, inputs = manifest["training"], {name for p in manifest["predictors"] for name in p["inputs"]}
+    yield "## Warnings"
+    yield ""
+    yield (
+        "- Every prediction says whether the patient is inside the declared population, the ranges and the "
+        "combinations of the training data, and why not."
+    )
+    landmark = manifest["landmark"].replace("_", " ")
+    yield f"- Nothing learned after {landmark} is used; such values are named and left out."
+    for companion, shares in ((training.get("case_mix") or {}).get("methods") or {}).items():
+        listed = ", ".join(f"{method} {100 * share:.0f} %" for method, share in shares.items())
+        yield f"- {companion} in training: {listed}. The same number by another method does not mean the same."
+    often = [f"{name} {100 * s:.0f} %" for name, s in training["missing_share"].items() if s >= _OFTEN_MISSING]
+    if often:
+        yield f"- Often missing in training, so known from few: {', '.join(often)}."
+    if "bcr_abl1" in inputs and "tki" not in inputs:
+        yield "- BCR::ABL1 (Ph+): what was learned depends on the tyrosine kinase inhibitor given, which is no input."
     yield ""
 
 

@@ -135,3 +135,17 @@ def test_how_stable_the_order_is_in_words():
     assert rank_text(ITEMS, ["A", "B"]) == "A comes first in nearly every refit."
     assert rank_text(ITEMS[:1], ["A"]) == "It is the only input."
     assert rank_text([], []) == "How stable their order is was not estimated."
+
+
+def test_warnings_follow_from_the_training_data():
+    text = shipped_bundle("non_response").card
+    assert "- Nothing learned after first dose is used;" in text
+    assert "- mrd_method in training: flow 100 %." in text
+    assert "- Often missing in training, so known from few: cd19 43 %, cd3 43 %." in text
+    assert "- BCR::ABL1 (Ph+): what was learned depends on the tyrosine kinase inhibitor" in text
+    assert f"- file: SHA-256 {shipped_bundle('non_response').manifest['training']['cohort_sha256']}" in text
+    assert "BCR::ABL1 (Ph+): what" not in shipped_bundle("icans").card
+    training = dict(shipped_bundle("icans").manifest["training"])
+    plain = changed(training=training | {"case_mix": None, "missing_share": {"age": 0.1}})
+    assert "Often missing" not in plain
+    assert "by another method" not in plain
