@@ -13,6 +13,7 @@ import pytest
 from riskml.training import metrics
 from riskml.training.metrics import binary, competing, intervals, net_benefit, survival, time_dependent
 from riskml.training.metrics.d_calibration import d_calibration
+from riskml.training.metrics.log_rank import log_rank
 from riskml.training.metrics.proportional_hazards import proportional_hazards
 from riskml.training.metrics.smooth_calibration import smooth_calibration, smooth_calibration_at
 from riskml.training.metrics.subdistribution import fine_gray
@@ -52,6 +53,7 @@ SURVIVAL = {
         "time event risk entry",
         lambda t, e, r, at: time_dependent.integrated_brier(t, e, np.column_stack([r, r]), TIMES, at),
     ),
+    "log_rank": ("time event entry", lambda t, e, at: log_rank(t, e, np.arange(len(t)) % 2, at)),
     "proportional_hazards": (
         "time event score entry",
         lambda t, e, x, at: proportional_hazards(np.asarray(x)[..., None], t, e, at),
