@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from riskml.cli.work import Job, plan_jobs
+from riskml.cli.reading import Job
+from riskml.cli.work import plan_jobs
 from riskml.resources import folder
 from riskml.runtime.explain import explain_value
 from riskml.runtime.model import PortableModel

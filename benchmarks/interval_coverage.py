@@ -32,7 +32,8 @@ from riskml.cohort.truth import load_truth
 from riskml.errors import NotEstimableError
 from riskml.runtime.members import Member, Trees
 from riskml.runtime.model import PortableModel
-from riskml.runtime.score import interval, value
+from riskml.runtime.questions import at_months, interval
+from riskml.runtime.score import value
 from riskml.training.fit import fit_pipeline, portable, training_set
 from riskml.training.learners.table import LEARNERS, Learner
 from riskml.training.recipe import Recipe, load_recipe
@@ -99,7 +100,7 @@ def _intervals(model: PortableModel) -> Found:
     limits = []
     for patient in PATIENTS.values():
         centre = value(model, patient)
-        low, high = interval(model, patient, (), centre)
+        low, high = interval(at_months(model), patient, centre)
         limits.append((low[0], centre[0], high[0]))
     text = json.dumps([[member.to_dict() for member in members] for members in model.bootstrap], separators=(",", ":"))
     return limits, len(text) / 2**20

@@ -98,9 +98,9 @@ def naive() -> None:
 
 def riskml() -> None:
     """Our default pipeline on the same table."""
-    from riskml.runtime.explain import explain_value  # noqa: PLC0415
+    from riskml.runtime.explain_question import explain_question  # noqa: PLC0415
     from riskml.runtime.explain_table import explain_table  # noqa: PLC0415
-    from riskml.runtime.score import interval, value  # noqa: PLC0415
+    from riskml.runtime.questions import ask, at_months, interval  # noqa: PLC0415
     from riskml.training.evaluate import evaluate  # noqa: PLC0415
     from riskml.training.fit import fit_pipeline, portable, training_set  # noqa: PLC0415
     from riskml.training.importance import Rows, importance  # noqa: PLC0415
@@ -128,8 +128,9 @@ def riskml() -> None:
     start = seconds_used()
     for row in frame.iloc[:EXPLAINED].to_dict("records"):
         known = {str(name): float(number) for name, number in row.items()}
-        interval(model, known, recipe.horizons_months, value(model, known, recipe.horizons_months))
-        explain_value(model, known, recipe.horizons_months)
+        question = at_months(model, recipe.horizons_months)
+        interval(question, known, ask(question, known))
+        explain_question(question, known)
     print(f"  predicted and explained {EXPLAINED} rows, {seconds_used() - start:.0f} s", flush=True)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from riskml.cli.options import add_command
+from riskml.cli.options import add_bundle, add_command
 from riskml.runtime.bundle import open_bundle
 
 
 def add_parser(commands: Any, summary: str) -> None:
     """Declare the command's options."""
     parser = add_command(commands, "card", summary, "example:\n  riskml card models/efs/bundle")
-    parser.add_argument("bundle", help="a bundle folder, or a .zip of one")
+    add_bundle(parser)
     parser.set_defaults(run=run)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from riskml.cli.findings import add_findings, exit_code, finding_lines, foreign_findings
-from riskml.cli.options import add_columns, add_command, reading
+from riskml.cli.options import add_cohort, add_command, reading
 from riskml.errors import DataError, UsageError, group_faults
 
 if TYPE_CHECKING:
@@ -26,8 +26,7 @@ _EXAMPLES = """examples:
 def add_parser(commands: Any, summary: str) -> None:
     """Declare the command's options."""
     parser = add_command(commands, "check", summary, _EXAMPLES)
-    parser.add_argument("cohort", help="csv, tsv, xlsx or parquet, one row a course")
-    add_columns(parser)
+    add_cohort(parser)
     add_findings(parser)
     parser.add_argument("--json", action="store_true", help="print the result, or the faults, as JSON")
     parser.add_argument("--propose", metavar="MAP.toml", help="write a column map to review, and check nothing else")
@@ -55,12 +54,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from riskml.cli.work import read_known
+    from riskml.cli.reading import cohort_of
     from riskml.cohort.checks.run import run_checks
 
     if options.outcome_column or options.event:
         raise UsageError("--outcome-column and --event go with --foreign")
-    cohort = read_known(options.cohort, options.columns, **reading(options))
+    cohort = cohort_of(options)
     findings = run_checks(cohort, landmark=options.landmark, outcome=options.outcome)
     facts = {
         "courses": cohort.n_courses,

@@ -37,7 +37,8 @@ def run(options: argparse.Namespace) -> int:
     """Check, describe, evaluate, train, report, predict."""
     from riskml.cli.describe import write_description
     from riskml.cli.present import present
-    from riskml.cli.work import plan_jobs, run_jobs, say, summary_lines
+    from riskml.cli.progress import say
+    from riskml.cli.work import plan_jobs, run_jobs, summary_lines
     from riskml.resources import folder
     from riskml.runtime.bundle import open_bundle
     from riskml.runtime.files import write_whole

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riskml.cli.options import add_columns, add_command, named, reading
+from riskml.cli.options import add_cohort, add_command, named
 from riskml.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,8 +32,7 @@ _WARNING = "INTERNAL: what is written shows small counts and single patients; it
 def add_parser(commands: Any, summary: str) -> None:
     """Declare the command's options."""
     parser = add_command(commands, "describe", summary, _EXAMPLES)
-    parser.add_argument("cohort", help="csv, tsv, xlsx or parquet, one row a course")
-    add_columns(parser)
+    add_cohort(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="folder to write to")
     parser.add_argument("--by", metavar="NAME", help="compare the groups of this variable (default: the papers' own)")
     parser.add_argument("--months", nargs="+", type=float, metavar="M", help=_WHEN)
@@ -43,14 +42,16 @@ def add_parser(commands: Any, summary: str) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Describe, write, and print a summary in words."""
-    from riskml.cli.work import make_folders, read_known, say
+    from riskml.cli.progress import say
+    from riskml.cli.reading import cohort_of
+    from riskml.cli.work import make_folders
 
     _check_months(options.months or ())
     if options.by is not None:
         from riskml.training.describe.parts import groupable
 
         groupable(options.by)
-    cohort = read_known(options.cohort, options.columns, **reading(options))
+    cohort = cohort_of(options)
     if options.internal:
         say(_WARNING)
     out = Path(options.out)

@@ -9,16 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from riskml.cli.options import (
-    add_columns,
-    add_command,
-    add_force_horizon,
-    add_jobs,
-    add_models,
-    add_seed,
-    named,
-    reading,
-)
+from riskml.cli.options import add_command, add_force_horizon, add_jobs, add_models, add_seed, named, reading
 
 _EXAMPLES = """examples:
   riskml evaluate cohort.csv --model non_response --out evaluation
@@ -30,7 +21,6 @@ def add_parser(commands: Any, summary: str) -> None:
     """Declare the command's options."""
     parser = add_command(commands, "evaluate", summary, _EXAMPLES)
     add_models(parser)
-    add_columns(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for evaluation.json and evaluation.html")
     parser.add_argument("--by", metavar="NAME", help="leave out each value of this variable in turn (default: centre)")
     parser.add_argument("--quick", action="store_true", help="no bootstrap validation, learning curve or split by date")
@@ -43,8 +33,8 @@ def add_parser(commands: Any, summary: str) -> None:
 def run(options: argparse.Namespace) -> int:
     """Evaluate, write what was found and print the figures."""
     from riskml.cli.findings import warn
-    from riskml.cli.progress import progress_on
-    from riskml.cli.work import evaluation_lines, make_folders, plan_jobs, say
+    from riskml.cli.progress import progress_on, say
+    from riskml.cli.work import evaluation_lines, make_folders, plan_jobs
     from riskml.reporting.cohort import CohortSummary
     from riskml.reporting.evaluation import render_evaluation
     from riskml.runtime.files import write_whole

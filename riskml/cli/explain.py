@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riskml.cli.options import add_columns, add_command, add_seed, check_times, named, reading
+from riskml.cli.options import add_bundle, add_cohort, add_command, add_seed, check_times, named
 
 if TYPE_CHECKING:
-    from riskml.cohort.cohort import Cohort
-    from riskml.runtime.bundle import Bundle
     from riskml.training.explanation import CohortExplanation
 
 _EXAMPLES = """writes explanation.html, explanation.json and figures of aggregates, and two
@@ -32,9 +29,8 @@ _POINTS = 3000
 def add_parser(commands: Any, summary: str) -> None:
     """Declare the command's options."""
     parser = add_command(commands, "explain", summary, _EXAMPLES)
-    parser.add_argument("bundle", help="a bundle folder, or a .zip of one")
-    parser.add_argument("cohort", help="csv, tsv, xlsx or parquet, one row a course; needs no outcome")
-    add_columns(parser)
+    add_bundle(parser)
+    add_cohort(parser, "; needs no outcome")
     parser.add_argument("--at", nargs="+", type=float, metavar="MONTHS", help="months at which to explain survival")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder to write to")
     add_seed(parser, "the bootstrap of importance")
@@ -43,8 +39,7 @@ def add_parser(commands: Any, summary: str) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Explain, write, and print the order of the inputs."""
-    from riskml.cohort.cohort import read_cohort
-    from riskml.cohort.derive import with_inputs
+    from riskml.cli.reading import cohort_for
     from riskml.cohort.safe_csv import disarm
     from riskml.reporting.cohort import CohortSummary
     from riskml.reporting.explanation import render_explanation
@@ -55,9 +50,7 @@ def run(options: argparse.Namespace) -> int:
 
     bundle = open_bundle(options.bundle)
     check_times(options.at, bundle.model.kind)
-    read = read_cohort(options.cohort, options.columns, **reading(options))
-    cohort = with_inputs(read, bundle.model.inputs, bundle.dictionary)
-    _say_what_is_missing(bundle, read, cohort)
+    cohort = cohort_for(bundle, options)
     found = explain(bundle, cohort, at=options.at)
     aggregates = explain_aggregates(bundle, cohort, at=options.at, seed=options.seed)
     out = Path(options.out)
@@ -70,14 +63,6 @@ def run(options: argparse.Namespace) -> int:
     _show(aggregates)
     print(page)
     return 0
-
-
-def _say_what_is_missing(bundle: Bundle, read: Cohort, cohort: Cohort) -> None:
-    for note in cohort.notes[len(read.notes) :]:
-        print(note.message, file=sys.stderr)
-    absent = [name for name in bundle.model.inputs if name not in cohort.frame]
-    if absent:
-        print(f"not columns of the cohort, so without effect: {', '.join(absent)}", file=sys.stderr)
 
 
 def _with(options: argparse.Namespace, command: str) -> str:

@@ -70,9 +70,14 @@ def check_picture(path: str) -> None:
         raise UsageError(f"--plot draws a file that ends in {' or '.join(PICTURES)}, got {path!r}")
 
 
+def add_bundle(parser: Parser) -> None:
+    """The model of every command that asks one."""
+    parser.add_argument("bundle", help="a bundle folder, or a .zip of one")
+
+
 def add_models(parser: Parser) -> None:
     """The cohort and the recipes of every command that fits some."""
-    parser.add_argument("cohort", help="csv, tsv, xlsx or parquet, one row a course")
+    add_cohort(parser)
     parser.add_argument(
         "--model", nargs="+", required=True, action="extend", metavar="NAME|FILE", help="recipes, by name or file"
     )
@@ -99,8 +104,14 @@ def add_force_horizon(parser: Parser) -> None:
     parser.add_argument("--force-horizon", action="store_true", help=what)
 
 
+def add_cohort(parser: Parser, remark: str = "") -> None:
+    """The file of every command that reads a cohort."""
+    parser.add_argument("cohort", help=f"csv, tsv, xlsx or parquet, one row a course{remark}")
+    add_columns(parser)
+
+
 def add_columns(parser: Parser) -> None:
-    """The option of every command that reads a cohort."""
+    """How a cohort's file is to be read."""
     parser.add_argument(
         "--columns", metavar="MAP.toml", help="maps foreign column names, units and codes onto the dictionary"
     )

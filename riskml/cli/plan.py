@@ -84,7 +84,7 @@ def _from_cohort(options: argparse.Namespace) -> tuple[Recipe, Study, str]:
     """What the data say, also where they are too few to train on; and why that is refused, or ""."""
     from dataclasses import replace
 
-    from riskml.cli.work import read_jobs
+    from riskml.cli.reading import read_jobs
     from riskml.cohort.outcomes import build_target
     from riskml.training.fit import training_set
     from riskml.training.planning import study_of

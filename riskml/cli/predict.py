@@ -7,7 +7,7 @@ import gc
 import json
 import sys
 
-from riskml.cli.options import add_command, check_picture, check_times
+from riskml.cli.options import add_bundle, add_command, check_picture, check_times
 from riskml.cli.present import present
 from riskml.runtime.bundle import open_bundle
 from riskml.runtime.patient import read_patient, with_settings
@@ -28,7 +28,7 @@ _EXAMPLES = """examples:
 def add_parser(commands: Any, summary: str) -> None:
     """Declare the command's options."""
     parser = add_command(commands, "predict", summary, _EXAMPLES)
-    parser.add_argument("bundle", help="a bundle folder, or a .zip of one")
+    add_bundle(parser)
     parser.add_argument("patient", help="a .json file, a .csv file with one row, or - for JSON on standard input")
     parser.add_argument(
         "--set",

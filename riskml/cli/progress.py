@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
@@ -10,6 +11,11 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     Say = Callable[[str], None]
+
+
+def say(message: str) -> None:
+    """Progress goes to standard error, so that results can be piped."""
+    print(message, file=sys.stderr, flush=True)
 
 
 @contextmanager

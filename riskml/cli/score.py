@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
-from riskml.cli.options import add_columns, add_command, check_times, reading
+from riskml.cli.options import add_bundle, add_cohort, add_command, check_times
 
 _EXAMPLES = "example:\n  riskml score models/efs/bundle cohort.csv --out scores.csv"
 
@@ -14,9 +13,8 @@ _EXAMPLES = "example:\n  riskml score models/efs/bundle cohort.csv --out scores.
 def add_parser(commands: Any, summary: str) -> None:
     """Declare the command's options."""
     parser = add_command(commands, "score", summary, _EXAMPLES)
-    parser.add_argument("bundle", help="a bundle folder, or a .zip of one")
-    parser.add_argument("cohort", help="csv, tsv, xlsx or parquet, one row a course")
-    add_columns(parser)
+    add_bundle(parser)
+    add_cohort(parser)
     parser.add_argument("--at", nargs="+", type=float, metavar="MONTHS", help="months at which to give survival")
     parser.add_argument("--out", required=True, metavar="FILE", help="CSV file to write")
     parser.set_defaults(run=run)
@@ -24,21 +22,14 @@ def add_parser(commands: Any, summary: str) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Score and write."""
-    from riskml.cohort.cohort import read_cohort
-    from riskml.cohort.derive import with_inputs
+    from riskml.cli.reading import cohort_for
     from riskml.cohort.safe_csv import disarm
     from riskml.runtime.bundle import open_bundle
     from riskml.runtime.files import write_whole
 
     bundle = open_bundle(options.bundle)
     check_times(options.at, bundle.model.kind)
-    read = read_cohort(options.cohort, options.columns, **reading(options))
-    cohort = with_inputs(read, bundle.model.inputs, bundle.dictionary)
-    for note in cohort.notes[len(read.notes) :]:
-        print(note.message, file=sys.stderr)
-    absent = [name for name in bundle.model.inputs if name not in cohort.frame]
-    if absent:
-        print(f"not columns of the cohort, so averaged over: {', '.join(absent)}", file=sys.stderr)
+    cohort = cohort_for(bundle, options)
     scores = bundle.score(cohort, at=options.at)
     print(write_whole(options.out, disarm(scores).to_csv(index=False, lineterminator="\n")))
     return 0

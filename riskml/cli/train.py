@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from riskml.cli.options import add_columns, add_command, add_force_horizon, add_jobs, add_models, add_seed, reading
+from riskml.cli.options import add_command, add_force_horizon, add_jobs, add_models, add_seed, reading
 
 _EXAMPLES = """examples:
   riskml train cohort.csv --model non_response efs --out out
@@ -18,7 +18,6 @@ def add_parser(commands: Any, summary: str) -> None:
     """Declare the command's options."""
     parser = add_command(commands, "train", summary, _EXAMPLES)
     add_models(parser)
-    add_columns(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for bundles, evaluations and report.html")
     add_jobs(parser, default=1)
     add_seed(parser, "folds and bootstraps")

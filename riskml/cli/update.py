@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riskml.cli.options import add_columns, add_command, add_force_horizon, add_jobs, add_seed, named, reading
+from riskml.cli.options import add_bundle, add_cohort, add_command, add_force_horizon, add_jobs, add_seed, named
 
 if TYPE_CHECKING:
     from riskml.cohort.cohort import Cohort
@@ -21,9 +21,8 @@ _EXAMPLES = """examples:
 def add_parser(commands: Any, summary: str) -> None:
     """Declare the command's options."""
     parser = add_command(commands, "update", summary, _EXAMPLES)
-    parser.add_argument("bundle", help="a bundle folder, or a .zip of one")
-    parser.add_argument("cohort", help="csv, tsv, xlsx or parquet, one row a course")
-    add_columns(parser)
+    add_bundle(parser)
+    add_cohort(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the child bundle")
     parser.add_argument(
         "--report",
@@ -38,14 +37,14 @@ def add_parser(commands: Any, summary: str) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Update, save the child and say what was changed, why, and what came of it."""
-    from riskml.cohort.cohort import read_cohort
+    from riskml.cli.reading import cohort_of
     from riskml.runtime.bundle import check_place, open_bundle
     from riskml.runtime.files import write_whole
     from riskml.training.updating import update
 
     check_place(options.out)  # before the work
     bundle = open_bundle(options.bundle)
-    cohort = read_cohort(options.cohort, options.columns, **reading(options))
+    cohort = cohort_of(options)
     child = update(bundle, cohort, seed=options.seed, force_horizon=options.force_horizon, jobs=options.jobs)
     path, step = child.save(options.out), child.manifest["lineage"][-1]
     if options.report:

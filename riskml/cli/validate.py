@@ -5,12 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from riskml.cli.options import add_columns, add_command, add_force_horizon, add_seed, named, reading
-
-if TYPE_CHECKING:
-    from riskml.cohort.cohort import Cohort
+from riskml.cli.options import add_bundle, add_cohort, add_command, add_force_horizon, add_seed, named
 
 _EXAMPLES = """examples:
   riskml validate out/efs other_hospital.csv --out validation
@@ -21,9 +18,8 @@ _EXAMPLES = """examples:
 def add_parser(commands: Any, summary: str) -> None:
     """Declare the command's options."""
     parser = add_command(commands, "validate", summary, _EXAMPLES)
-    parser.add_argument("bundle", help="a bundle folder, or a .zip of one")
-    parser.add_argument("cohort", help="csv, tsv, xlsx or parquet, one row a course")
-    add_columns(parser)
+    add_bundle(parser)
+    add_cohort(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for validation.json and validation.html")
     parser.add_argument(
         "--outcome",
@@ -45,7 +41,7 @@ def add_parser(commands: Any, summary: str) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Validate, write what was found and print the figures."""
-    from riskml.cohort.cohort import read_cohort
+    from riskml.cli.reading import cohort_of, read_known
     from riskml.reporting.cohort import CohortSummary
     from riskml.reporting.validation import render_validation
     from riskml.runtime.bundle import open_bundle
@@ -54,9 +50,9 @@ def run(options: argparse.Namespace) -> int:
     from riskml.training.transfer.monitor import monitor
 
     bundle = open_bundle(options.bundle)
-    cohort = read_cohort(options.cohort, options.columns, **reading(options))
+    cohort = cohort_of(options)
     settings = {"outcome": options.outcome, "force_horizon": options.force_horizon, "seed": options.seed}
-    development = _development(options.development) if options.development else None
+    development = read_known(options.development, None) if options.development else None
     watched = monitor(bundle, cohort, options.batches, **settings) if options.batches else None
     result = validate(bundle, cohort, development=development, **settings).as_dict() | {"monitoring": watched}
     out = Path(options.out)
@@ -68,16 +64,6 @@ def run(options: argparse.Namespace) -> int:
     _show(result)
     print(page)
     return 0
-
-
-def _development(path: str) -> Cohort:
-    """The cohort of training, by the map that ships with its model where it is a known file."""
-    from riskml.cli.work import shipped_map
-    from riskml.cohort.cohort import cohort_from_table
-    from riskml.cohort.read_table import read_table
-
-    table = read_table(path)
-    return cohort_from_table(table, shipped_map(table.columns))
 
 
 def _command(options: argparse.Namespace) -> str:

@@ -31,7 +31,8 @@ from riskml.runtime.inputs import known_values, patient_readings
 from riskml.runtime.model import FORMAT, PortableModel, model_from_dict
 from riskml.runtime.predict import checked_times, predict
 from riskml.runtime.prediction import Prediction
-from riskml.runtime.score import interval, score_table, value
+from riskml.runtime.questions import ask, at_months, interval
+from riskml.runtime.score import score_table
 
 TYPE_CHECKING = False  # see riskml.record
 if TYPE_CHECKING:
@@ -260,10 +261,11 @@ def golden_entry(
     draft = Bundle(manifest, model, (), "", dictionary)
     known = known_values(draft, patient_readings(draft, patient))
     times = checked_times(draft, None)
-    centre = value(model, known, times)
+    question = at_months(model, times)
+    centre = ask(question, known)
     entry: dict[str, Any] = {"patient": dict(patient), "times": list(times), "value": centre}
     if len(known) == len(model.inputs):  # the interval of an incomplete patient would slow every start
-        entry["low"], entry["high"] = interval(model, known, times, centre)
+        entry["low"], entry["high"] = interval(question, known, centre)
     return entry
 
 

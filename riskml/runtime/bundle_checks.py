@@ -13,7 +13,7 @@ from riskml.errors import BundleError, DataError, RiskmlError
 from riskml.runtime.digest import digest_of
 from riskml.runtime.inputs import derived_names, known_values, patient_readings
 from riskml.runtime.model import FORMAT, level_inputs
-from riskml.runtime.score import interval, value
+from riskml.runtime.questions import ask, at_months, interval
 
 TYPE_CHECKING = False  # see riskml.record
 if TYPE_CHECKING:
@@ -189,12 +189,11 @@ def check_golden(bundle: Bundle) -> None:
     for number, entry in enumerate(bundle.golden, start=1):
         try:
             known = known_values(bundle, patient_readings(bundle, entry["patient"]))
-            centre = value(bundle.model, known, entry["times"])
-            got = (
-                [*centre, *(x for part in interval(bundle.model, known, entry["times"], centre) for x in part)]
-                if "low" in entry
-                else centre
-            )
+            question = at_months(bundle.model, entry["times"])
+            got = centre = ask(question, known)
+            if "low" in entry:
+                low, high = interval(question, known, centre)
+                got = [*centre, *low, *high]
         except RiskmlError as error:
             raise BundleError(f"golden patient {number} is refused: {error}") from None
         want = [*entry["value"], *entry.get("low", ()), *entry.get("high", ())]

@@ -129,8 +129,7 @@ def explain_value(model: PortableModel, known: Mapping[str, Value], times: Seque
             base[k] += member.weight * empty[k]
             for name, part in zip(names, parts, strict=True):
                 effects[k][name] += member.weight * part[k]
-    scale = {"binary": "probability", "incidence": "cumulative_incidence"}.get(model.kind, model.kind)
-    return Effects(scale, tuple(min(1.0, b) for b in base), tuple(effects), tuple(value(model, known, times)))
+    return Effects(model.scale, tuple(min(1.0, b) for b in base), tuple(effects), tuple(value(model, known, times)))
 
 
 def differing(model: PortableModel, member: Member, known: Mapping[str, Value]) -> list[str]:

@@ -12,7 +12,7 @@ from riskml.runtime.questions import Question, ask
 from riskml.runtime.subsets import shapley_of_table
 
 
-def explain_question(question: Question, known: Mapping[str, Value], scale: str) -> Effects:
+def explain_question(question: Question, known: Mapping[str, Value]) -> Effects:
     """Exact Shapley values of :func:`riskml.runtime.questions.ask`, on the scale of the answer.
 
     Where the answer is a weighted sum of S(t), so are its effects. Otherwise (a ratio) the whole average of members is
@@ -24,7 +24,7 @@ def explain_question(question: Question, known: Mapping[str, Value], scale: str)
         If more than ``MAX_INPUTS`` inputs matter for this patient and there is no shorter way.
     """
     base, effects = _summed(question, known) if question.is_linear else _enumerated(question, known)
-    return Effects(scale, tuple(base), tuple(effects), tuple(ask(question, known)))
+    return Effects(question.scale, tuple(base), tuple(effects), tuple(ask(question, known)))
 
 
 def _summed(question: Question, known: Mapping[str, Value]) -> tuple[list[float], list[dict[str, float]]]:

@@ -80,8 +80,7 @@ def explain_table(
     value = score_table(model, columns, n_rows, times)
     table = _Table(model, columns, n_rows, value.shape[1])
     effects = sum(member.weight * _effects_of(table, member, times) for member in model.members)
-    scale = {"binary": "probability", "incidence": "cumulative_incidence"}.get(model.kind, model.kind)
-    return TableEffects(scale, score_table(model, {}, 1, times)[0], effects, value)
+    return TableEffects(model.scale, score_table(model, {}, 1, times)[0], effects, value)
 
 
 class _Table:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 FORMAT = 1
-KINDS = ("binary", "survival", "incidence")
+# Kinds of outcomes, and what an answer about each is.
+KINDS = {"binary": "probability", "survival": "survival", "incidence": "cumulative_incidence"}
 
 Value = float | str
 
@@ -108,6 +109,11 @@ class PortableModel(Record):
     def horizon(self) -> float:
         """Last month for which there is an answer; infinite for a binary outcome."""
         return min(member.response.reach for member in self.members)
+
+    @property
+    def scale(self) -> str:
+        """What an answer is: a probability, survival or a cumulative incidence."""
+        return KINDS[self.kind]
 
     @property
     def is_linear(self) -> bool:

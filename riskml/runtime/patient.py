@@ -46,7 +46,7 @@ def patient_from_json(text: str | bytes) -> dict[str, Any]:
         raise _refused(None, "must hold numbers of a sensible length", None, "shorten the number") from None
     if not isinstance(patient, dict):
         remedy = _MANY if isinstance(patient, list) else "write {'age': '6 a', ...}"
-        raise _refused(None, "must be one JSON object of names and values", type(patient).__name__, remedy)
+        raise _refused(None, "must be one JSON object of names and values", json.dumps(patient)[:40], remedy)
     return patient
 
 

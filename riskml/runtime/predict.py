@@ -9,7 +9,8 @@ from riskml.errors import NotEstimableError, RiskmlError, UsageError
 from riskml.runtime.contradictions import contradictions
 from riskml.runtime.could_change import could_change
 from riskml.runtime.domain import Concern, concerns
-from riskml.runtime.explain import Effects, TooManyInputsError, explain_link, explain_value
+from riskml.runtime.explain import Effects, TooManyInputsError, explain_link
+from riskml.runtime.explain_question import explain_question
 from riskml.runtime.inputs import derived_names, known_values, patient_readings
 from riskml.runtime.model import PortableModel, Value
 from riskml.runtime.parsing import Reading
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from riskml.runtime.bundle import Bundle
 
 
-# What an estimate is called, by the kind of the model's outcome.
-KINDS = {"binary": "probability", "survival": "survival", "incidence": "cumulative_incidence"}
 # Additivity of the explanation is checked on every prediction; a larger gap would be a defect, not rounding.
 TOLERANCE = 1e-8
 # Points of the curve that goes with an estimate, at most.
@@ -112,11 +111,11 @@ def predict(
             "digest": bundle.digest,
             "synthetic": manifest["synthetic"],
         },
-        kind=KINDS[model.kind],
+        kind=model.scale,
         times=times,
         **_estimate(question, known).to_fields(),
         level=model.level,
-        on_value=_explained(question, known, KINDS[model.kind]) if explain else None,
+        on_value=_explained(question, known) if explain else None,
         on_link=_checked(explain_link(model, known)) if explain and model.has_link else None,
         readings={name: readings[name] for name in known},
         shown={name: _shown(bundle, readings, name) for name in known},
@@ -150,14 +149,10 @@ def _estimate(question: Question, known: Mapping[str, Value]) -> Estimate:
     return Estimate(tuple(centre), tuple(low), tuple(high))
 
 
-def _explained(question: Question, known: Mapping[str, Value], scale: str) -> Effects | None:
+def _explained(question: Question, known: Mapping[str, Value]) -> Effects | None:
     """The effects, or None where too many inputs count for an exact explanation."""
     try:
-        if question.is_plain:
-            return _checked(explain_value(question.model, known, question.parts[0][1]))
-        from riskml.runtime.explain_question import explain_question  # most predictions do without it
-
-        return _checked(explain_question(question, known, scale))
+        return _checked(explain_question(question, known))
     except TooManyInputsError:
         return None
 
@@ -185,8 +180,10 @@ def _expected(
     if until is None:
         return None
     (until,) = checked_times(bundle, (until,), since)
+    if until <= (since or 0.0):
+        raise UsageError(f"no months lie between {since or 0:g} and {until:g}: expected months take a later end")
     question = restricted_mean(bundle.model, until, since or 0.0)
-    effects = _explained(question, known, "months") if explain else None
+    effects = _explained(question, known) if explain else None
     return ExpectedMonths(until, _estimate(question, known), effects)
 
 

@@ -15,7 +15,7 @@ from riskml.record import Record
 from riskml.runtime.members import Member
 from riskml.runtime.model import PortableModel, Value
 from riskml.runtime.score import drawn_answers, mean_answers, percentiles, position
-from riskml.runtime.time_responses import EventFree, Incidence
+from riskml.runtime.time_responses import EventFree, Incidence, IncidenceSince
 
 # Gauss-Legendre with four nodes on [-1, 1] (Abramowitz & Stegun, Handbook of mathematical functions, 25.4.30).
 _INNER, _OUTER = sqrt(3 / 7 - 2 / 7 * sqrt(6 / 5)), sqrt(3 / 7 + 2 / 7 * sqrt(6 / 5))
@@ -32,6 +32,8 @@ class Question(Record):
     ----------
     parts : tuple of (PortableModel, tuple of float)
         Models and the months at which each has to answer; all have the inputs and the background of the first.
+    scale : str
+        What an answer is: that of the model, or "months".
     combine : callable
         Turns those answers, one after another, into the answers to the question.
     is_linear : bool
@@ -41,14 +43,10 @@ class Question(Record):
     """
 
     parts: tuple[tuple[PortableModel, tuple[float, ...]], ...]
+    scale: str
     combine: Callable[[Sequence[float]], list[float]]
     is_linear: bool = True
     most: float = 1.0
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether the answers are the model's own."""
-        return self.combine is list
 
     @property
     def model(self) -> PortableModel:
@@ -58,7 +56,7 @@ class Question(Record):
 
 def at_months(model: PortableModel, times: Sequence[float] = ()) -> Question:
     """S(t), or the cumulative incidence, at ``times``; the probability of a binary model."""
-    return Question(((model, tuple(times)),), list)
+    return Question(((model, tuple(times)),), model.scale, list)
 
 
 def given_event_free(model: PortableModel, times: Sequence[float], since: float) -> Question:
@@ -67,7 +65,7 @@ def given_event_free(model: PortableModel, times: Sequence[float], since: float)
     For an incidence it is the share who have the event after ``since``, of those free of every cause by then. Being
     event-free is all that is known in addition: whatever was measured since is not in it.
     """
-    return Question(_since(model, times, since), _conditional(len(times)), is_linear=False)
+    return Question(_since(model, times, since), model.scale, _conditional, is_linear=False)
 
 
 def restricted_mean(model: PortableModel, months: float, since: float = 0.0) -> Question:
@@ -85,38 +83,37 @@ def restricted_mean(model: PortableModel, months: float, since: float = 0.0) -> 
         return [sum(map(mul, weights, answers))]
 
     if since == 0:
-        return Question(((model, times),), area, most=months)
-    conditional = _conditional(len(times))
+        return Question(((model, times),), "months", area, most=months)
     parts = _since(model, times, since)
-    return Question(parts, lambda answers: area(conditional(answers)), is_linear=False, most=months - since)
+    return Question(parts, "months", lambda answers: area(_conditional(answers)), is_linear=False, most=months - since)
 
 
 def _since(
     model: PortableModel, times: Sequence[float], since: float
 ) -> tuple[tuple[PortableModel, tuple[float, ...]], ...]:
-    """The months of a conditional question, ``since`` after the others, and who is free of every cause by then."""
-    asked = (model, (*times, since))
-    return (asked, (_all_causes(model), (since,))) if model.kind == "incidence" else (asked,)
+    """Who is still free, or has the event later, at ``times``; last, who is free of every cause at ``since``."""
+    if model.kind != "incidence":
+        return ((model, (*times, since)),)
+    later = _answering(model, "incidence", lambda response: IncidenceSince(response.baselines, since))
+    free = _answering(model, "survival", lambda response: EventFree(response.baselines))
+    return (later, tuple(times)), (free, (since,))
 
 
-def _conditional(n_times: int) -> Callable[[Sequence[float]], list[float]]:
-    def combine(answers: Sequence[float]) -> list[float]:
-        later, (*started, free) = answers[:n_times], answers[n_times:]
-        start = started[0] if started else 0.0
-        return [(answer - start) / free if free > 0 else 0.0 for answer in later]
-
-    return combine
+def _conditional(answers: Sequence[float]) -> list[float]:
+    """Shares of those who are free at the start, which come last; 0 where nobody is."""
+    *later, free = answers
+    return [answer / free if free > 0 else 0.0 for answer in later]
 
 
-def _all_causes(model: PortableModel) -> PortableModel:
-    """The model that says who is free of every cause, where the other says who had the first."""
+def _answering(model: PortableModel, kind: str, response: Callable[[Incidence], Incidence]) -> PortableModel:
+    """The same hazards, asked for something else."""
 
     def changed(member: Member) -> Member:
         assert isinstance(member.response, Incidence)
-        return member.with_(response=EventFree(member.response.baselines))
+        return member.with_(response=response(member.response))
 
     draws = tuple(tuple(map(changed, draw)) for draw in model.bootstrap)
-    return model.with_(kind="survival", members=tuple(map(changed, model.members)), bootstrap=draws)
+    return model.with_(kind=kind, members=tuple(map(changed, model.members)), bootstrap=draws)
 
 
 def ask(question: Question, known: Mapping[str, Value]) -> list[float]:

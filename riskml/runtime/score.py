@@ -212,19 +212,6 @@ def percentiles(
     return low, high
 
 
-def interval(
-    model: PortableModel, known: Mapping[str, Value], times: Sequence[float], centre: Sequence[float]
-) -> tuple[list[float], list[float]]:
-    """Interval of :func:`value`, which is ``centre``; see :func:`percentiles`.
-
-    Returns
-    -------
-    low, high : lists of float
-        One pair per entry of ``centre``; 0 and 1 where the model has no refits.
-    """
-    return percentiles(model, drawn_answers(model, position(model, known), times), centre, 0.0, 1.0)
-
-
 def score_table(
     model: PortableModel, columns: Mapping[str, Sequence[Any]], n_rows: int, times: Sequence[float] = ()
 ) -> NDArray[np.float64]:

@@ -247,19 +247,24 @@ class Incidence(Record):
 
     def prepare(self, times: Sequence[float]) -> Any:
         """Increments of the causes' cumulative hazards from one asked-for time or knot to the next."""
+        return self._steps(times, 0.0)
+
+    def _steps(self, times: Sequence[float], since: float) -> Any:
+        """For each time: cumulative hazards at ``since``, increments from there, and how many there are."""
         _check_times(times, self.reach)
-        knots = sorted({*self.baselines[0].times, *times})
+        knots = sorted({since, *(t for t in (*self.baselines[0].times, *times) if t > since)})
         hazards = [[baseline.at(t) for t in knots] for baseline in self.baselines]
         steps = list(zip(*([b - a for a, b in pairwise(hazard)] for hazard in hazards), strict=True))
-        return [(steps[: knots.index(t)], knots.index(t)) for t in times]
+        first = [hazard[0] for hazard in hazards]
+        return [(first, steps[: knots.index(t)], knots.index(t)) for t in times]
 
     def mean(self, points: Sequence[Sequence[float]], weights: Sequence[float], prepared: Any) -> list[float]:
         """Weighted mean cumulative incidence of the first cause, one a time."""
-        steps: Sequence[Sequence[float]] = max((part for part, _ in prepared), key=len, default=[])
+        first, steps = _longest(prepared)
         totals = [0.0] * (len(steps) + 1)
         for point, weight in zip(points, weights, strict=True):
             relative = [exp(within(x, _MAX_LOG_CAUSE)) for x in point]
-            survival, incidence = 1.0, 0.0
+            survival, incidence = exp(-sum(map(mul, relative, first))), 0.0
             for k, step in enumerate(steps, start=1):
                 hazards = [r * increment for r, increment in zip(relative, step, strict=True)]
                 total = sum(hazards)
@@ -267,15 +272,16 @@ class Incidence(Record):
                     incidence -= survival * hazards[0] / total * math.expm1(-total)
                     survival *= exp(-total)
                 totals[k] += weight * incidence
-        return [totals[k] for _, k in prepared]
+        return [totals[k] for _, _, k in prepared]
 
     def table(self, outputs: Any, prepared: Any) -> Any:
         """Cumulative incidence of the first cause; shape (..., n_times)."""
         import numpy as np
 
-        steps: Sequence[Sequence[float]] = max((part for part, _ in prepared), key=len, default=[])
+        first, steps = _longest(prepared)
         relative = np.exp(np.clip(outputs, -_MAX_LOG_CAUSE, _MAX_LOG_CAUSE))
-        survival, incidence = np.ones(outputs.shape[:-1]), np.zeros(outputs.shape[:-1])
+        survival = np.exp(-(relative @ np.array(first))) if first else np.ones(outputs.shape[:-1])
+        incidence = np.zeros(outputs.shape[:-1])
         found = [incidence]
         for step in steps:
             hazards = relative * np.array(step)
@@ -284,11 +290,34 @@ class Incidence(Record):
             incidence = incidence - survival * share * np.expm1(-total)
             survival = survival * np.exp(-total)
             found.append(incidence)
-        return np.stack([found[k] for _, k in prepared], axis=-1)
+        return np.stack([found[k] for _, _, k in prepared], axis=-1)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
         return {"kind": self.kind, "baselines": [baseline.to_dict() for baseline in self.baselines]}
+
+
+def _longest(prepared: Any) -> tuple[Sequence[float], Sequence[Sequence[float]]]:
+    """Where the clock starts and all increments that any of the times needs."""
+    first, steps, _ = max(prepared, key=lambda part: part[2], default=([], [], 0))
+    return first, steps
+
+
+class IncidenceSince(Incidence):
+    """The share of all who have the first cause after ``since``: no difference of two incidences that are nearly one.
+
+    Where hazards are large hardly anybody is free of every cause at ``since``; divided by their share, the rounding of
+    a difference would be most of the answer.
+    """
+
+    baselines: tuple[Baseline, ...]
+    since: float
+
+    kind = "incidence_since"
+
+    def prepare(self, times: Sequence[float]) -> Any:
+        """As for :class:`Incidence`, from ``since`` on; ``times`` must not be earlier."""
+        return self._steps(times, self.since)
 
 
 class EventFree(Incidence):

@@ -41,8 +41,6 @@ def manifest_of(
     """What a bundle says of itself; ``model`` is None for an estimator that has no portable form."""
     # Follow-up reaches the month that is judged, if no month that is reported.
     horizons = [h for h in recipe.horizons_months if rows.grid and h <= rows.grid[-1]] or [recipe.horizon_months]
-    mix = _case_mix(recipe, cohort, rows, model) if model else None
-    likeness = applicability(rows.frame, rows.patient, model, mix, load_dictionary()) if model and mix else None
     return {
         "name": recipe.name,
         "version": recipe.version,
@@ -65,31 +63,45 @@ def manifest_of(
         "predictors": [
             {"name": f.name, "op": f.op, "inputs": list(f.inputs), "why": recipe.why[f.name]} for f in recipe.features
         ],
-        "training": {
-            "cohort_sha256": cohort.sha256,
-            "n_rows": len(rows.event),
-            "n_patients": rows.n_patients,
-            "n_events": rows.n_events,
-            "n_file_rows": cohort.n_courses,
-            "left_out": left_out(rows.flow),
-            "notes": [without_small_counts(note) for note in rows.notes],
-            "missing_share": {name: _missing(rows.frame[name]) for name in recipe.inputs},
-            "case_mix": mix,
-            "applicability": likeness,
-            "optional": sorted(recipe.optional),
-            "without_studies": list(recipe.without_studies),
-            "learner": dict(recipe.learner),
-            "members": list(shares),
-            "members_left_out": list(rows.parts_left_out),
-            "bootstrap": recipe.bootstrap,
-            "seed": seed,
-        },
+        "training": _training(recipe, cohort, rows, model, shares, seed),
         "planning": planning_summary(recipe, rows, evaluation),
         "background": background_fidelity(rows, model) if model else None,
         "importance": [],  # training fills it in: it needs the refits
         "evaluation": evaluation.as_dict() if evaluation else None,
         "versions": _versions(),
         "dictionary": dict(dictionary),
+    }
+
+
+def _training(
+    recipe: Recipe,
+    cohort: Cohort,
+    rows: TrainingSet,
+    model: PortableModel | None,
+    shares: Sequence[Mapping[str, Any]],
+    seed: int,
+) -> dict[str, Any]:
+    """What was learned from, in aggregates, and how."""
+    mix = _case_mix(recipe, cohort, rows, model) if model else None
+    likeness = applicability(rows.frame, rows.patient, model, mix, load_dictionary()) if model and mix else None
+    return {
+        "cohort_sha256": cohort.sha256,
+        "n_rows": len(rows.event),
+        "n_patients": rows.n_patients,
+        "n_events": rows.n_events,
+        "n_file_rows": cohort.n_courses,
+        "left_out": left_out(rows.flow),
+        "notes": [without_small_counts(note) for note in rows.notes],
+        "missing_share": {name: _missing(rows.frame[name]) for name in recipe.inputs},
+        "case_mix": mix,
+        "applicability": likeness,
+        "optional": sorted(recipe.optional),
+        "without_studies": list(recipe.without_studies),
+        "learner": dict(recipe.learner),
+        "members": list(shares),
+        "members_left_out": list(rows.parts_left_out),
+        "bootstrap": recipe.bootstrap,
+        "seed": seed,
     }
 
 

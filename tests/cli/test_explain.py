@@ -73,7 +73,7 @@ def test_a_cohort_without_outcome_and_without_an_input_is_explained(riskml, tmp_
     table = [{"age": row["age"], "cd4": row["cd4"], "patient_id": row["patient_id"]} for row in rows()]
     done = riskml("explain", BUNDLES["icans"], write_rows(tmp_path / "c.csv", table), "--out", "out")
     assert done.returncode == 0
-    assert done.stderr.startswith("not columns of the cohort, so without effect: ")
+    assert done.stderr.startswith("not columns of the cohort, so averaged over: ")
     assert "over_time.svg" not in str(list(contents(tmp_path / "out"))), "a probability has no time"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from riskml.cli.options import Parser, add_columns, add_command, add_jobs, check_times, named
+from riskml.cli.options import Parser, add_bundle, add_cohort, add_command, add_jobs, check_times, named
 from riskml.errors import UsageError
 
 
@@ -12,14 +12,15 @@ from riskml.errors import UsageError
 def parser():
     commands = Parser(prog="riskml").add_subparsers(parser_class=Parser, prog="riskml")
     own = add_command(commands, "weigh", "weigh a cohort", "example:\n  riskml weigh cohort.csv")
-    add_columns(own)
+    add_bundle(own)
+    add_cohort(own, "; needs no outcome")
     add_jobs(own, default=2)
     return own
 
 
 def test_an_error_is_two_lines_and_exit_code_2(parser, capsys):
     with pytest.raises(SystemExit) as caught:
-        parser.parse_args(["--bogus"])
+        parser.parse_args(["model", "cohort.csv", "--bogus"])
     assert caught.value.code == 2
     shown = capsys.readouterr()
     assert shown.out == ""
@@ -36,7 +37,7 @@ def test_help_starts_with_a_sentence_and_ends_with_the_examples_as_written(parse
 
 @pytest.mark.parametrize(("words", "jobs"), [([], 2), (["--jobs", "3"], 3), (["--jobs=-1"], -1)])
 def test_jobs(parser, words, jobs):
-    assert parser.parse_args(words).jobs == jobs
+    assert parser.parse_args(["model", "cohort.csv", *words]).jobs == jobs
 
 
 @pytest.mark.parametrize(("text", "message"), [("0", "0 workers"), ("two", "'two'"), ("1.5", "'1.5'"), ("", "''")])

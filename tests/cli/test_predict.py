@@ -236,6 +236,9 @@ def test_months_are_for_models_in_time(riskml):
         refused(riskml("predict", BUNDLES["non_response"], "-", option, "6", stdin="{}"), 2, "single probability")
         refused(riskml("predict", BUNDLES["efs"], "-", option, "600", stdin="{}"), 5, "months")
         refused(riskml("predict", BUNDLES["efs"], "-", option, "nan", stdin="{}"), 5, "months")
+    refused(riskml("predict", BUNDLES["efs"], "-", "--expected-months", "0", stdin="{}"), 2, "between 0 and 0")
+    words = ("--event-free-at", "12", "--at", "24", "--expected-months", "12")
+    refused(riskml("predict", BUNDLES["efs"], "-", *words, stdin="{}"), 2, "between 12 and 12")
     words = ("--event-free-at", "12", "--at", "6")
     refused(riskml("predict", BUNDLES["efs"], "-", *words, stdin="{}"), 5, "12 to")
 

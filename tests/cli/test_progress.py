@@ -6,8 +6,13 @@ import io
 
 import pytest
 
-from riskml.cli.progress import Bar, progress_on
+from riskml.cli.progress import Bar, progress_on, say
 from riskml.training.tasks import steps
+
+
+def test_progress_goes_to_standard_error(capsys):
+    say("fitting")
+    assert capsys.readouterr() == ("", "fitting\n")
 
 
 class Terminal(io.StringIO):

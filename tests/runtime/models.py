@@ -28,6 +28,25 @@ from riskml.runtime.time_responses import Accelerated, Baseline, Curve, Incidenc
 SHIPPED = ("non_response", "icans", "efs", "induction_efs")
 GRIDS = ((0.0, 12.0), (0.0, 1.0, 6.0, 24.0), (0.0, 0.5, 2.5, 3.0, 9.0, 24.0))
 LEVELS = ("A", "B", "C")
+SCALES = {"binary": "probability", "survival": "survival", "incidence": "cumulative_incidence"}
+HAZARD = Baseline((0.0, 6.0, 12.0), (0.0, 0.2, 0.7))
+CURVE = Curve((6.0, 12.0))
+# Every kind of predictor with every response that it goes with.
+MEMBERS = [
+    ("linear", LOGISTIC),
+    ("linear", Calibrated(LOGISTIC, 0.2, 0.7)),
+    ("trees", LOGISTIC),
+    ("trees", PROBABILITY),
+    ("trees", Calibrated(PROBABILITY, 0.2, 0.7)),
+    ("linear", HAZARD),
+    ("trees", HAZARD),
+    ("linear", Accelerated("weibull", 0.8, 12.0)),
+    ("trees", Accelerated("lognormal", 0.8, 12.0)),
+    ("trees", CURVE),
+    ("trees", Calibrated(CURVE, -0.3, 1.2)),
+    ("causes", Incidence((HAZARD, HAZARD))),
+    ("trees", Incidence((HAZARD, HAZARD))),
+]
 NO_DIGEST = "0" * 64
 
 numbers = st.sampled_from([0.0, 1.0, 0.4, -2.0]) | st.floats(-10, 10, allow_subnormal=False)

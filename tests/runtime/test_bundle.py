@@ -19,7 +19,8 @@ from riskml.runtime import bundle as bundle_module
 from riskml.runtime.bundle import EXPLANATION, FILES, MANIFEST, open_bundle, seal, shipped
 from riskml.runtime.inputs import known_values, read_inputs
 from riskml.runtime.model import Feature
-from riskml.runtime.score import interval, value
+from riskml.runtime.questions import at_months, interval
+from riskml.runtime.score import value
 from tests.runtime.models import SHIPPED, bundle_of, logistic, plain_model, shipped_bundle
 
 ALL = (MANIFEST, *FILES)
@@ -51,7 +52,7 @@ def test_shipped_bundles_open_and_give_their_golden_predictions(name):
         prediction = bundle.predict(entry["patient"], explain=False)
         assert prediction.value == tuple(centre)
         if "low" in entry:
-            low, high = interval(bundle.model, known, entry["times"], centre)
+            low, high = interval(at_months(bundle.model, entry["times"]), known, centre)
             assert (low, high) == (pytest.approx(entry["low"], abs=1e-12), pytest.approx(entry["high"], abs=1e-12))
 
 

@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 from riskml.runtime.explain import MAX_INPUTS, TooManyInputsError, explain_link, explain_value
 from riskml.runtime.members import Causes, Linear, Member, Tree, Trees
 from riskml.runtime.model import Feature
-from riskml.runtime.predict import KINDS
 from riskml.runtime.responses import LOGISTIC, PROBABILITY, Calibrated
 from riskml.runtime.score import points, position, score_table, value
-from riskml.runtime.time_responses import Accelerated, Baseline, Curve, Incidence
+from riskml.runtime.time_responses import Accelerated, Incidence
 from tests.runtime.models import (
+    HAZARD,
+    MEMBERS,
+    SCALES,
     complete_values,
     cox,
     known_inputs,
@@ -65,7 +67,7 @@ def test_effects_are_shapley_values_of_the_definition(case):
     model, known = case
     times = times_for(model)
     found = explain_value(model, known, times)
-    assert found.scale == KINDS[model.kind]
+    assert found.scale == SCALES[model.kind]
     assert len(found.effects) == len(found.base) == (len(times) or 1)
     for k in range(len(found.base)):
         expected = shapley(known, lambda names, k=k: substituted(model, known_part(known, names), times)[k])
@@ -123,37 +125,18 @@ def test_link_effects_of_trees_are_shapley_values_of_the_mean_output(case):
     assert found.sum_error < EXACT
 
 
-def random_predictor(random, kind, n_features):
+def random_predictor(random, kind, n_features, width):
     if kind == "linear":
         return Linear(random.normal(), tuple(random.normal(size=n_features).tolist()))
     if kind == "causes":
-        return Causes(tuple(random_predictor(random, "linear", n_features) for _ in range(2)))
-    grown, width = [], 2 if kind == "curves" else 1
+        return Causes(tuple(random_predictor(random, "linear", n_features, 1) for _ in range(2)))
+    grown = []
     for _ in range(6):  # chains of five splits
         leaves = np.sort(random.uniform(size=(6, width)))[:, ::-1]
         feature = tuple(random.integers(n_features, size=5).tolist())
         threshold = tuple(random.normal(size=5).round(2).tolist())
         grown.append(Tree(feature, threshold, (-1, -2, -3, -4, -5), (1, 2, 3, 4, -6), tuple(leaves.ravel().tolist())))
     return Trees((0.0,) * width, 1 / 6, tuple(grown))
-
-
-HAZARD = Baseline((0.0, 6.0, 12.0), (0.0, 0.2, 0.7))
-CURVE = Curve((6.0, 12.0))
-MEMBERS = [
-    ("linear", LOGISTIC),
-    ("linear", Calibrated(LOGISTIC, 0.2, 0.7)),
-    ("trees", LOGISTIC),
-    ("trees", PROBABILITY),
-    ("trees", Calibrated(PROBABILITY, 0.2, 0.7)),
-    ("linear", HAZARD),
-    ("trees", HAZARD),
-    ("linear", Accelerated("weibull", 0.8, 12.0)),
-    ("trees", Accelerated("lognormal", 0.8, 12.0)),
-    ("curves", CURVE),
-    ("curves", Calibrated(CURVE, -0.3, 1.2)),
-    ("causes", Incidence((HAZARD, HAZARD))),
-    ("curves", Incidence((HAZARD, HAZARD))),
-]
 
 
 @pytest.mark.parametrize(("predictor", "response"), MEMBERS, ids=lambda x: x if isinstance(x, str) else x.kind)
@@ -164,7 +147,7 @@ def test_every_kind_of_member_against_every_coalition_of_many_inputs(predictor, 
     features = tuple(Feature(name, "value", (name,)) for name in names[2:])
     features += (Feature("sum", "value", names[:3]), Feature("step", "at_least", names[3:5], 0.2))
     model = plain_model([cox(0.1)], {tuple(row): 0.25 for row in random.normal(size=(4, n)).tolist()}, inputs=names)
-    member = Member(1.0, random_predictor(random, predictor, len(features)), response)
+    member = Member(1.0, random_predictor(random, predictor, len(features), response.outputs), response)
     model = model.with_(kind=response.outcome, features=features, members=(member,))
     known = dict(zip(names, random.normal(size=n).tolist(), strict=True))
     del known[names[2 if n == 9 else 5]]  # a part of a sum, or an input of its own, is missing
@@ -272,7 +255,10 @@ def many_inputs(n, predictor, response):
     names = tuple(f"x{k}" for k in range(n))
     rows = {tuple(row): 0.25 for row in random.normal(size=(4, n), scale=2 / n).tolist()}
     model = plain_model([cox(0.1)], rows, inputs=names)
-    model = model.with_(kind=response.outcome, members=(Member(1.0, random_predictor(random, predictor, n), response),))
+    model = model.with_(
+        kind=response.outcome,
+        members=(Member(1.0, random_predictor(random, predictor, n, response.outputs), response),),
+    )
     return model, dict(zip(names, random.normal(size=n, scale=2 / n).tolist(), strict=True))
 
 

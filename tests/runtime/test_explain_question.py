@@ -54,7 +54,7 @@ def questions(draw):
 @settings(max_examples=60, deadline=None)
 def test_effects_are_shapley_values_of_the_question(case):
     question, known = case
-    effects = explain_question(question, known, "survival")
+    effects = explain_question(question, known)
     assert effects.value == tuple(ask(question, known))
     assert effects.sum_error < 1e-9
     expected = by_definition(question, known)
@@ -66,6 +66,6 @@ def test_effects_are_shapley_values_of_the_question(case):
 @settings(max_examples=20, deadline=None)
 def test_nothing_known_is_the_base(case):
     question, _ = case
-    effects = explain_question(question, {}, "survival")
+    effects = explain_question(question, {})
     assert effects.base == pytest.approx(effects.value, abs=1e-12)
     assert all(not part for part in effects.effects)

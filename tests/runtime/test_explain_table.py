@@ -16,11 +16,19 @@ from riskml.runtime.explain import TooManyInputsError, explain_value
 from riskml.runtime.explain_table import explain_table
 from riskml.runtime.members import Causes, Linear, Member, Tree, Trees
 from riskml.runtime.model import Feature
-from riskml.runtime.predict import KINDS
-from riskml.runtime.responses import LOGISTIC, PROBABILITY, Calibrated
+from riskml.runtime.responses import LOGISTIC, PROBABILITY
 from riskml.runtime.score import score_table
-from riskml.runtime.time_responses import Accelerated, Baseline, Curve, Incidence
-from tests.runtime.models import cox, known_inputs, logistic, plain_model, portable_models, times_for
+from tests.runtime.models import (
+    CURVE,
+    MEMBERS,
+    SCALES,
+    cox,
+    known_inputs,
+    logistic,
+    plain_model,
+    portable_models,
+    times_for,
+)
 
 EXACT = 1e-9
 CASES = settings(max_examples=40, deadline=None)
@@ -56,7 +64,7 @@ def test_row_by_row_the_effects_are_those_of_one_patient(case):
     model, patients = case
     times = times_for(model)
     found = explain_table(model, columns_of(model, patients), len(patients), times)
-    assert found.scale == KINDS[model.kind]
+    assert found.scale == SCALES[model.kind]
     assert found.effects.shape == (len(patients), len(model.inputs), len(times) or 1)
     assert list(found.base) == pytest.approx(explain_value(model, {}, times).base, abs=tolerance(model))
     assert (found.value == score_table(model, columns_of(model, patients), len(patients), times)).all()
@@ -110,25 +118,6 @@ def random_trees(random, n_features, width, size):
             )
         )
     return Trees((0.0,) * width, 1 / 6, tuple(grown))
-
-
-HAZARD = Baseline((0.0, 6.0, 12.0), (0.0, 0.2, 0.7))
-CURVE = Curve((6.0, 12.0))
-MEMBERS = [
-    ("linear", LOGISTIC),
-    ("linear", Calibrated(LOGISTIC, 0.2, 0.7)),
-    ("trees", LOGISTIC),
-    ("trees", PROBABILITY),
-    ("trees", Calibrated(PROBABILITY, 0.2, 0.7)),
-    ("linear", HAZARD),
-    ("trees", HAZARD),
-    ("linear", Accelerated("weibull", 0.8, 12.0)),
-    ("trees", Accelerated("lognormal", 0.8, 12.0)),
-    ("trees", CURVE),
-    ("trees", Calibrated(CURVE, -0.3, 1.2)),
-    ("causes", Incidence((HAZARD, HAZARD))),
-    ("trees", Incidence((HAZARD, HAZARD))),
-]
 
 
 @pytest.mark.parametrize(("predictor", "response"), MEMBERS, ids=lambda x: x if isinstance(x, str) else x.kind)

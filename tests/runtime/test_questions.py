@@ -14,9 +14,10 @@ from scipy.integrate import quad
 from riskml.runtime.members import Causes, Linear, Member
 from riskml.runtime.model import Feature, PortableModel
 from riskml.runtime.questions import ask, at_months, difference, drawn, given_event_free, interval, restricted_mean
+from riskml.runtime.responses import LOGISTIC
 from riskml.runtime.score import value
 from riskml.runtime.time_responses import Baseline, Incidence
-from tests.runtime.models import known_inputs, portable_models
+from tests.runtime.models import known_inputs, portable_models, times_for
 
 
 def cox(hazard=0.1, slope=1.0, reach=24.0, **changes):
@@ -60,6 +61,15 @@ def test_conditional_incidence_by_hand():
     expected = a / (a + b) * (1 - math.exp(-(a + b) * 6.0))
     found = ask(given_event_free(relapse_or_death(0.05, b), (12.0,), 6.0), {"x": 1.0})
     assert found == pytest.approx([expected], abs=1e-12)
+
+
+@pytest.mark.parametrize("rate", [1.0, 5.0, 20.0])
+def test_conditional_incidence_where_hardly_anybody_is_free(rate):
+    """The difference of two incidences that are nearly 1 would have no correct digit left."""
+    a, b, since, months = rate * math.exp(0.5), rate / 2, 12.0, 12.0 + 1 / rate
+    expected = a / (a + b) * -math.expm1(-(a + b) * (months - since))
+    (found,) = ask(given_event_free(relapse_or_death(rate, rate / 2), (months,), since), {"x": 1.0})
+    assert found == pytest.approx(expected, rel=1e-9)
 
 
 def test_restricted_mean_of_a_constant_hazard():
@@ -139,3 +149,48 @@ def test_a_difference_is_surer_than_its_ends():
 def test_without_refits_everything_is_possible():
     question = restricted_mean(cox(), 12.0)
     assert interval(question, {"x": 0.0}, [5.0]) == ([0.0], [12.0])
+
+
+@settings(max_examples=60, deadline=None)
+@given(portable_models().flatmap(lambda model: st.tuples(st.just(model), known_inputs(model))))
+def test_the_interval_holds_the_estimate_and_is_that_of_all_members_of_the_refits(case):
+    model, known = case
+    times = times_for(model)
+    centre = value(model, known, times)
+    low, high = interval(at_months(model, times), known, centre)
+    assert all(lo <= middle <= hi for lo, middle, hi in zip(low, centre, high, strict=True))
+    members = [member for refit in model.bootstrap for member in refit if member.weight > 0]
+    answers = [value(model.with_(members=(member.with_(weight=1.0),)), known, times) for member in members]
+    for k, middle in enumerate(centre):
+        tail = (1 - model.level) / 2
+        ends = _quantiles([answer[k] for answer in answers], [m.weight for m in members], [tail, 1 - tail])
+        assert low[k] == pytest.approx(min(ends[0], middle), abs=1e-9)
+        assert high[k] == pytest.approx(max(ends[1], middle), abs=1e-9)
+
+
+def _quantiles(values, weights, probabilities):
+    """Linear between values that lie apart by the mean of their weights: numpy's where the weights are equal."""
+    if not values:
+        return 0.0, 1.0
+    order = np.lexsort((weights, values))
+    values, weights = np.array(values)[order], np.array(weights)[order]
+    if len(set(weights.tolist())) == 1:
+        return np.quantile(values, probabilities)
+    places = np.concatenate([[0], np.cumsum((weights[1:] + weights[:-1]) / 2)])
+    return np.interp(np.array(probabilities) * places[-1], places, values)
+
+
+def test_members_that_disagree_make_the_interval_wide():
+    """Each refit's mean is near 0.5; its members say 0.1 and 0.9, and which of them is right nobody knows."""
+    model = tiny_average((0.1, 0.9), level=0.9)
+    low, high = interval(at_months(model), {}, value(model, {}))
+    assert value(model, {}) == pytest.approx([0.5])
+    assert (low[0], high[0]) == pytest.approx((0.1, 0.9))
+
+
+def tiny_average(answers, level):
+    members = tuple(Member(0.5, Linear(math.log(p / (1 - p)), (0.0,)), LOGISTIC) for p in answers)
+    return PortableModel(
+        kind="binary", inputs=("mrd",), features=(Feature("mrd", "log10", ("mrd",), 1e-4),), members=members,
+        weights=(1.0,), background=((0.01,),), bootstrap=(members,) * 20, level=level, limits={},
+    )  # fmt: skip

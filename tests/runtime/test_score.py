@@ -12,10 +12,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from riskml.runtime.members import Linear, Member
 from riskml.runtime.model import Feature, PortableModel
-from riskml.runtime.responses import LOGISTIC
-from riskml.runtime.score import interval, quantile, score_table, value
+from riskml.runtime.score import quantile, score_table, value
 from tests.runtime.models import (
     SHIPPED,
     complete_values,
@@ -132,51 +130,6 @@ def test_survival_starts_at_one_and_never_rises(case):
     survival = value(model, known, times)
     assert survival[0] == pytest.approx(1.0, abs=1e-12)
     assert all(later <= earlier + 1e-15 for earlier, later in pairwise(survival))
-
-
-@CASES
-@given(models_with_patient)
-def test_the_interval_holds_the_estimate_and_is_that_of_all_members_of_the_refits(case):
-    model, known = case
-    times = times_for(model)
-    centre = value(model, known, times)
-    low, high = interval(model, known, times, centre)
-    assert all(lo <= middle <= hi for lo, middle, hi in zip(low, centre, high, strict=True))
-    members = [member for refit in model.bootstrap for member in refit if member.weight > 0]
-    answers = [value(model.with_(members=(member.with_(weight=1.0),)), known, times) for member in members]
-    for k, middle in enumerate(centre):
-        tail = (1 - model.level) / 2
-        ends = _quantiles([answer[k] for answer in answers], [m.weight for m in members], [tail, 1 - tail])
-        assert low[k] == pytest.approx(min(ends[0], middle), abs=1e-9)
-        assert high[k] == pytest.approx(max(ends[1], middle), abs=1e-9)
-
-
-def _quantiles(values, weights, probabilities):
-    """Linear between values that lie apart by the mean of their weights: numpy's where the weights are equal."""
-    if not values:
-        return 0.0, 1.0
-    order = np.lexsort((weights, values))
-    values, weights = np.array(values)[order], np.array(weights)[order]
-    if len(set(weights.tolist())) == 1:
-        return np.quantile(values, probabilities)
-    places = np.concatenate([[0], np.cumsum((weights[1:] + weights[:-1]) / 2)])
-    return np.interp(np.array(probabilities) * places[-1], places, values)
-
-
-def test_members_that_disagree_make_the_interval_wide():
-    """Each refit's mean is near 0.5; its members say 0.1 and 0.9, and which of them is right nobody knows."""
-    model = tiny_average((0.1, 0.9), level=0.9)
-    low, high = interval(model, {}, (), value(model, {}))
-    assert value(model, {}) == pytest.approx([0.5])
-    assert (low[0], high[0]) == pytest.approx((0.1, 0.9))
-
-
-def tiny_average(answers, level):
-    members = tuple(Member(0.5, Linear(math.log(p / (1 - p)), (0.0,)), LOGISTIC) for p in answers)
-    return PortableModel(
-        kind="binary", inputs=("mrd",), features=(Feature("mrd", "log10", ("mrd",), 1e-4),), members=members,
-        weights=(1.0,), background=((0.01,),), bootstrap=(members,) * 20, level=level, limits={},
-    )  # fmt: skip
 
 
 @given(arrays(float, st.integers(1, 30), elements=st.floats(-5, 5)), st.floats(0, 1))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from riskml.runtime.time_responses import Accelerated, Baseline, Curve, Incidence
+from riskml.runtime.time_responses import Accelerated, Baseline, Curve, Incidence, IncidenceSince
 
 SCIPY = {
     "weibull": lambda x, scale: stats.weibull_min(1 / scale, scale=math.exp(x)),
@@ -110,6 +110,15 @@ def test_incidence_in_numpy_is_that_in_plain_python(points):
     table = CAUSES.table(np.array(points), prepared)
     for point, row in zip(points, table, strict=True):
         assert CAUSES.mean([point], [1.0], prepared) == pytest.approx(list(row), abs=1e-12)
+
+
+@given(st.lists(st.tuples(st.floats(-3, 3), st.floats(-3, 3)), min_size=1, max_size=4), st.floats(0, 12))
+def test_incidence_since_a_month_is_what_it_grows_by_from_there(points, since):
+    later, weights, times = IncidenceSince(CAUSES.baselines, since), [1 / len(points)] * len(points), (24.0, 12.0)
+    start, *ends = CAUSES.mean(points, weights, CAUSES.prepare((since, *times)))
+    found = later.mean(points, weights, later.prepare(times))
+    assert found == pytest.approx([end - start for end in ends], abs=1e-12)
+    assert later.table(np.array(points), later.prepare(times)).mean(axis=0) == pytest.approx(found, abs=1e-12)
 
 
 @pytest.mark.parametrize("response", [*ALL, Curve((6.0, 24.0)), CAUSES], ids=repr)

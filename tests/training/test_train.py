@@ -22,8 +22,9 @@ from riskml.runtime.bundle import open_bundle
 from riskml.runtime.explain import TooManyInputsError, explain_value
 from riskml.runtime.inputs import read_inputs
 from riskml.runtime.members import Linear, Member
+from riskml.runtime.questions import at_months, interval
 from riskml.runtime.responses import LOGISTIC
-from riskml.runtime.score import interval, score_table, value
+from riskml.runtime.score import score_table, value
 from riskml.runtime.time_responses import Baseline
 from riskml.training import aggregates, background, measures
 from riskml.training.aggregates import importance_of
@@ -449,6 +450,6 @@ def test_the_interval_of_a_patient_covers_the_truth_more_often_than_not():
         members = bootstrap_members(recipe, rows, seed=seed)
         model = portable(recipe, rows, fit_pipeline(recipe, rows)[-1].members(), members)
         for patient, risk in zip(FOUR, truth, strict=True):
-            low, high = interval(model, patient, (), value(model, patient))
+            low, high = interval(at_months(model), patient, value(model, patient))
             held.append(low[0] <= risk <= high[0])
     assert np.mean(held) >= 0.6

@@ -8,8 +8,9 @@ from scipy.special import expit, logit
 
 from riskml.runtime.members import Member, Tree, Trees
 from riskml.runtime.model import model_from_dict
+from riskml.runtime.questions import at_months, interval
 from riskml.runtime.responses import LOGISTIC, PROBABILITY, Calibrated
-from riskml.runtime.score import interval, value
+from riskml.runtime.score import value
 from riskml.runtime.time_responses import Curve
 from riskml.training.transfer.problem import pose
 from riskml.training.transfer.revision import can_deviate, revised, updated, updated_draws
@@ -121,7 +122,7 @@ def test_the_childs_interval_covers_when_its_level_came_from_fifteen_events():
         copied = child.with_(bootstrap=tuple((revised(d[0], update, baselines=False),) for d in draws))
         truth = expit(-2.0 + X @ np.array(EFFECTS))
         for model, found in ((child, covered), (copied, narrow)):
-            low, high = interval(model, KNOWN, (), value(model, KNOWN))
+            low, high = interval(at_months(model), KNOWN, value(model, KNOWN))
             found.append(low[0] <= truth <= high[0])
     assert 0.85 <= np.mean(covered) <= 0.97
     assert np.mean(narrow) < 0.5, "one line for all draws leaves the update's own error out"
