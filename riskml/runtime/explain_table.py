@@ -220,29 +220,28 @@ def _product_form(table: _Table, sums: _Sums, sigmoid: Sigmoid | None) -> tuple[
 
 
 def _tree_effects(table: _Table, member: Member, predictor: Trees, times: Sequence[float]) -> Any:
-    """Trees that split on a feature of several inputs are explained row by row, all others together.
+    """Trees that split on features of one input only take one bit for each input on a leaf's way.
 
-    Only the first kind would need more of a row than one bit for each input on a leaf's way.
+    A feature of several inputs can be part the patient's and part the prototype's. Trees that split on one are walked
+    for every coalition, and so are all others beside them, where answers are not linear in the leaves; where they are,
+    the closed form row by row takes no longer.
     """
     several = {j for j, feature in enumerate(table.model.features) if len(feature.inputs) > 1}
     mixed = [not several.isdisjoint(tree.feature) for tree in predictor.trees]
-    if all(mixed) or (any(mixed) and not member.response.is_mean):
-        return _row_by_row(table, member, times)
-    trees = [tuple(compress(predictor.trees, chosen)) for chosen in (mixed, map(not_, mixed))]
-    simple = predictor.with_(trees=trees[1])
-    effects = _simple_tree_effects(table, member.with_(predictor=simple), simple, times)
-    if trees[0]:
-        effects += _row_by_row(table, member.with_(predictor=predictor.with_(trees=trees[0])), times)
-    return effects
+    if not any(mixed):
+        return _simple_tree_effects(table, member, predictor, times)
+    if not member.response.is_mean:
+        return _walked_effects(table, member, predictor, times)
+    own, simple = (predictor.with_(trees=tuple(compress(predictor.trees, c))) for c in (mixed, map(not_, mixed)))
+    effects = _row_by_row(table, member.with_(predictor=own), times)
+    return effects + _simple_tree_effects(table, member.with_(predictor=simple), simple, times)
 
 
 def _simple_tree_effects(table: _Table, member: Member, predictor: Trees, times: Sequence[float]) -> Any:
     """For trees that split on features of one input only."""
     import numpy as np
 
-    response, inner = member.response, inner_of(member.response)
-    prepared = response.prepare(times)
-    forest = Forest(predictor, lambda outputs: inner.table(outputs, prepared)) if inner.is_mean else Forest(predictor)
+    response, forest, answers = member.response, *_leaves_and_answers(member, predictor, times)
     groups = leaf_groups(predictor, [table.model.inputs.index(f.inputs[0]) for f in table.model.features])
     columns = np.zeros((len(table.model.features), len(table.known)))
     prototypes = np.zeros((len(table.model.features), len(table.weights)))
@@ -259,13 +258,45 @@ def _simple_tree_effects(table: _Table, member: Member, predictor: Trees, times:
     def points(rows: Any, some: slice, players: Sequence[int]) -> Any:
         return start + coalition_outputs(groups, forest.leaf, columns[:, rows], prototypes[:, some], players)
 
-    def answers(outputs: Any) -> Any:
-        if isinstance(response, Calibrated) and inner.is_mean:
-            return response.table_of(outputs)
-        return response.table(outputs, prepared)
-
     differing = table.differing({j for tree in predictor.trees for j in tree.feature})
     return _enumerated(table, differing, predictor.outputs, points, answers)
+
+
+def _leaves_and_answers(
+    member: Member, predictor: Trees, times: Sequence[float]
+) -> tuple[Forest, Callable[[Any], Any]]:
+    """The trees, their leaves holding answers already where that can be, and what turns their sums into answers."""
+    response, inner = member.response, inner_of(member.response)
+    prepared = response.prepare(times)
+    if not inner.is_mean:
+        return Forest(predictor), lambda outputs: response.table(outputs, prepared)
+    forest = Forest(predictor, lambda outputs: inner.table(outputs, prepared))
+    return forest, response.table_of if isinstance(response, Calibrated) else lambda outputs: outputs
+
+
+def _walked_effects(table: _Table, member: Member, predictor: Trees, times: Sequence[float]) -> Any:
+    """For trees of any kind, down all of them for every coalition: all rows and prototypes at once."""
+    import numpy as np
+
+    differing = table.differing({j for tree in predictor.trees for j in tree.feature})
+    forest, answers = _leaves_and_answers(member, predictor, times)
+
+    def worths(rows: Any, players: Sequence[int]) -> Any:
+        found = np.empty((1 << len(players), len(rows), table.n_answers))
+        for subset in range(len(found)):
+            inside = {i for k, i in enumerate(players) if subset >> k & 1}
+            fixed = np.zeros((len(rows), len(table.model.features)))
+            moving = np.zeros((len(table.weights), len(table.model.features)))
+            for (j, i), (mine, theirs) in table.parts.items():
+                if i in inside:
+                    fixed[:, j] += mine[rows]
+                else:
+                    moving[:, j] += theirs
+            found[subset] = table.weights @ answers(forest.grid(fixed, moving))
+        return found
+
+    size = len(table.weights) * max(table.n_answers, predictor.outputs)
+    return _by_coalitions(table, differing, lambda n: min(_BLOCK // size, _BLOCK // (table.n_answers << n)), worths)
 
 
 def _row_by_row(table: _Table, member: Member, times: Sequence[float]) -> Any:
@@ -282,24 +313,46 @@ def _row_by_row(table: _Table, member: Member, times: Sequence[float]) -> Any:
 
 
 def _enumerated(table: _Table, differing: Any, n_outputs: int, points: Points, answers: Callable[[Any], Any]) -> Any:
-    """Shapley values by v(S) for every subset S of the inputs that differ; (n_rows, n_inputs, n_answers)."""
+    """Shapley values from the outputs of each prototype with every subset S of the inputs that differ."""
+    width, n_prototypes = max(table.n_answers, n_outputs), len(table.weights)
+
+    def pairs(n_players: int) -> int:
+        return max(1, _BLOCK // (width << n_players))
+
+    def worths(rows: Any, players: Sequence[int]) -> Any:
+        step = pairs(len(players))
+        parts = (slice(k, k + step) for k in range(0, n_prototypes, step))
+        return sum(table.weights[part] @ answers(points(rows, part, players)) for part in parts)
+
+    return _by_coalitions(table, differing, lambda n: pairs(n) // n_prototypes, worths)
+
+
+def _by_coalitions(
+    table: _Table, differing: Any, at_once: Callable[[int], int], worths: Callable[[Any, Sequence[int]], Any]
+) -> Any:
+    """Shapley values by v(S) for every subset S of the inputs that differ; (n_rows, n_inputs, n_answers).
+
+    Parameters
+    ----------
+    table, differing : _Table and bool array of shape (n_rows, n_inputs)
+    at_once : callable
+        How many rows may go together, by the number of inputs that play.
+    worths : callable
+        From rows and players to an array of shape (2**n_players, n_rows, n_answers).
+    """
     import numpy as np
 
     if (most := differing.sum(axis=1).max(initial=0)) > MAX_INPUTS:
         raise TooManyInputsError(f"exact enumeration takes at most {MAX_INPUTS} inputs, got {most}")
     effects = np.zeros((*differing.shape, table.n_answers))
-    width = max(table.n_answers, n_outputs)
     for pattern, rows in _patterns(differing):
         players = np.flatnonzero(pattern).tolist()
         if not players:
             continue
-        shares = _subset_shares(len(players))
-        pairs = max(1, _BLOCK // (width << len(players)))
-        some = [slice(k, k + pairs) for k in range(0, len(table.weights), pairs)]
-        step = max(1, pairs // len(table.weights))
+        shares, step = _subset_shares(len(players)), max(1, at_once(len(players)))
         for chunk in (rows[k : k + step] for k in range(0, len(rows), step)):
-            worth = sum(table.weights[part] @ answers(points(chunk, part, players)) for part in some)
-            effects[chunk[:, None], players] = np.tensordot(shares, worth, (1, 0)).transpose(1, 0, 2)
+            found = np.tensordot(shares, worths(chunk, players), (1, 0))
+            effects[chunk[:, None], players] = found.transpose(1, 0, 2)
     return effects
 
 

@@ -122,8 +122,10 @@ class Forest:
 
         total = np.empty((len(fixed), len(moving), self.leaf.shape[1]))
         for rows, who, mine, theirs in self._pieces(fixed, moving):
-            for k in range(self.leaf.shape[1]):
-                total[rows, who, k] = mine.T.astype(float) @ (self.leaf[:, k, None] * theirs)
+            reached, step = mine.T.astype(float), max(1, _BLOCK // theirs.size)
+            for some in (slice(k, k + step) for k in range(0, self.leaf.shape[1], step)):
+                leaves = (self.leaf[:, None, some] * theirs[..., None]).reshape(len(theirs), -1)
+                total[rows, who, some] = (reached @ leaves).reshape(len(reached), len(who), -1)
         return self.base + total
 
     def _pieces(self, fixed: Any, moving: Any) -> Iterator[tuple[slice, Any, Any, Any]]:

@@ -16,8 +16,9 @@ from riskml.runtime.explain import TooManyInputsError, explain_value
 from riskml.runtime.explain_table import explain_table
 from riskml.runtime.members import Causes, Linear, Member, Tree, Trees
 from riskml.runtime.model import Feature
-from riskml.runtime.responses import LOGISTIC, PROBABILITY
+from riskml.runtime.responses import LOGISTIC, PROBABILITY, Calibrated
 from riskml.runtime.score import score_table
+from riskml.runtime.time_responses import Curve
 from tests.runtime.models import (
     CURVE,
     MEMBERS,
@@ -143,6 +144,21 @@ def test_every_kind_of_member_with_many_inputs(predictor, response, several):
     found = explain_table(model, dict(zip(names, table.T, strict=True)), 3, times)
     assert found.effects == pytest.approx(one_by_one(model, patients, times), abs=EXACT)
     assert np.abs(found.effects).max() > 0.005, "something is explained"
+
+
+def test_trees_that_only_split_on_a_sum():
+    random = np.random.default_rng(3)
+    names = ("a", "b")
+    model = plain_model([cox(0.1)], {tuple(row): 0.25 for row in random.normal(size=(4, 2)).tolist()}, inputs=names)
+    curve = Curve((6.0, 12.0))
+    trees = random_trees(random, 1, curve.outputs, 3)
+    model = model.with_(features=(Feature("sum", "value", names),))
+    patients = [dict(zip(names, row, strict=True)) for row in random.normal(size=(3, 2)).tolist()]
+    for response in (curve, Calibrated(curve, -0.3, 1.2)):
+        found = model.with_(members=(Member(1.0, trees, response),))
+        effects = explain_table(found, columns_of(found, patients), 3, (7.5, 12.0)).effects
+        assert effects == pytest.approx(one_by_one(found, patients, (7.5, 12.0)), abs=EXACT)
+        assert np.abs(effects).min() > 1e-4
 
 
 def test_two_unequal_inputs_by_hand():
