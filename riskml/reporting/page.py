@@ -11,12 +11,13 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from riskml.reporting.parts import Part, part
-from riskml.runtime.card import RESEARCH, SYNTHETIC
+from riskml.runtime.card_words import RESEARCH, SYNTHETIC
 
 INTERNAL = (
     "INTERNAL: this shows counts of one to four patients and single patients' courses. It must not leave the site that "
     "holds the cohort."
 )
+SIMULATED = "SYNTHETIC: a simulated cohort. It demonstrates the software and says nothing about any patient."
 _TEMPLATES = Path(__file__).with_name("templates")
 _TOGETHER = re.compile(r"(?<=\d) (?=%)|(?<=\(n) (?== \d)|(?<=\(n =) (?=\d)|(?<=\d) (?=to [\d−])|(?<=\d to) (?=[\d−])")
 
@@ -53,13 +54,16 @@ class Section:
     synthetic: bool = False
 
 
-def render(template: str, *, synthetic: bool, internal: bool = False, **values: Any) -> str:
-    """A page of ``template``; what it may not be used for stands on top, and on each printed sheet."""
+def render(template: str, *, synthetic: bool, internal: bool = False, warning: str = SYNTHETIC, **values: Any) -> str:
+    """A page of ``template``; what it may not be used for stands on top, and on each printed sheet.
+
+    ``warning`` is what a page of invented data says of them.
+    """
     loader = FileSystemLoader(_TEMPLATES)
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    said = {"synthetic": SYNTHETIC if synthetic else "", "research": RESEARCH, "internal": INTERNAL if internal else ""}
+    said = {"synthetic": warning if synthetic else "", "research": RESEARCH, "internal": INTERNAL if internal else ""}
     html = environment.get_template(template).render(**said, **values)
     return together(html)
 
@@ -79,6 +83,7 @@ def render_sections(
     command: str,
     references: Sequence[str] = (),
     internal: bool = False,
+    warning: str = SYNTHETIC,
 ) -> str:
     """A page of sections.
 
@@ -95,9 +100,13 @@ def render_sections(
     references : sequence of str
     internal : bool
         Whether small counts or single patients are on it, which it then says on top and on each printed sheet.
+    warning : str
+        What it says of invented data: that a model was trained on them, or ``SIMULATED``.
     """
     shown = {"title": title, "heading": heading, "lead": lead, "command": command, "references": references}
-    return render("sections.html.j2", synthetic=synthetic, internal=internal, sections=sections, **shown)
+    return render(
+        "sections.html.j2", synthetic=synthetic, internal=internal, warning=warning, sections=sections, **shown
+    )
 
 
 def record(rows: Sequence[tuple[str, str]], sentences: Sequence[str] = ()) -> Section:

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from riskml.reporting.describe import in_words, render_description
+from riskml.reporting.describe import in_words, not_described, render_description
+from riskml.runtime.dictionary import load_dictionary
 from riskml.training.describe.table import LaneSet, Part, Row, Table
 from tests.reporting.figures.drawings import LANES, TWO_CURVES, curve_set, stepped
 from tests.reporting.pages import checked, small_counts, words_of
@@ -43,7 +44,7 @@ def test_the_page_is_whole():
     page = checked(page_of())
     assert small_counts(page) == []
     assert [a["href"] for a in page.all("a")][1:] == [
-        "#summary", "#part-response", "#part-survival", "#cohort", "#record",
+        "#summary", "#part-response", "#part-survival", "#absent", "#cohort", "#record",
     ]  # fmt: skip
     assert len([svg for svg in page.all("svg") if "aria-labelledby" in svg]) == 2
 
@@ -65,14 +66,43 @@ def test_every_figure_has_its_notes_as_a_caption():
     assert captions == ["Overall survival. Kaplan-Meier. HSCT is ignored.", "By class. Log-rank."]
 
 
-def test_what_is_missing_is_said_in_its_part_and_in_the_list():
+def test_what_is_missing_stands_in_one_list_at_the_end():
     text = words_of(checked(page_of()))
-    assert text.count("age: the cohort has no column age") == 2
-    assert "Not described" in text
-    assert "What could not be described" in text
+    assert text.count("What could not be described") == 2, "in the contents, and above the list"
+    assert "age the cohort has no column age" in " ".join(text.split())
     whole = words_of(checked(page_of(PARTS[1])))
-    assert "Not described" not in whole
     assert "could not be described" not in whole
+
+
+def test_reasons_are_gathered_and_columns_have_the_names_that_people_read():
+    hazards = Part("hazards", "Factors", missing=(
+        "factor prior_hsct: the cohort does not have it",
+        "factor bm_blasts: the cohort does not have it",
+        "Hazard ratios: needs efs_time, mrd",
+    ))  # fmt: skip
+    flow = Part("flow", "Flow", missing=("factor bm_blasts: the cohort does not have it",))
+    found = not_described((hazards, flow))
+    ((_, heads, rows),) = found["tables"]
+    assert heads == ["Part", "What", "Why"]
+    variables = load_dictionary().variables
+    labels = ", ".join(variables[name].label for name in ("prior_hsct", "bm_blasts"))
+    assert rows[0] == ["Factors", f"factor {labels}", "the cohort does not have it"]
+    assert rows[1][2] == f"needs {variables['efs_time'].label}, {variables['mrd'].label}"
+    assert [row[0] for row in rows] == ["Factors", "Factors", "Flow"]
+    assert not_described((PARTS[1],)) is None
+
+
+def test_a_part_without_a_table_or_figure_has_no_section():
+    html = page_of(*PARTS, Part("toxicity", "Toxicity", missing=("CRS: the cohort does not have its grades",)))
+    assert 'id="part-toxicity"' not in html
+    assert "does not have its grades" in html
+
+
+def test_a_simulated_cohort_is_called_that_and_no_model():
+    html = page_of()
+    assert COHORT.synthetic
+    assert "a simulated cohort" in html
+    assert "trained" not in html
 
 
 def test_the_summary_reads_the_lines_for_all_patients():

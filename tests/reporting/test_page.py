@@ -6,7 +6,7 @@ import pytest
 
 from riskml.reporting.page import Box, Section, record, render_sections
 from riskml.reporting.parts import part
-from riskml.runtime.card import RESEARCH, SYNTHETIC
+from riskml.runtime.card_words import RESEARCH, SYNTHETIC
 from tests.reporting.pages import checked, words_of
 
 FINDINGS = [("good", "rank", "fine"), ("bad", "slope", "steep"), ("unclear", "size", "few"), ("note", "mix", "other")]

@@ -8,12 +8,15 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from html import escape
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+
+from riskml.training.describe.table import CurveSet, LaneSet
 
 ACCENT = "#0b5c8a"
 PALE = "#d5e5ef"
@@ -41,17 +44,18 @@ STYLE = {
 }
 # The page is read where DejaVu may be absent; Verdana has its widths, other fonts are narrower and so never overlap.
 Series = Sequence[float | None]
+Sheet = TypeVar("Sheet", CurveSet, LaneSet)
 _FONTS = "'DejaVu Sans', Verdana, sans-serif"
 _PLAIN = _FONTS.replace("'", "&apos;")
 _NOT_DRAWING = re.compile(r"<defs>\s*<style.*?</style>\s*</defs>|<metadata>.*?</metadata>|<!--.*?-->", re.DOTALL)
 
 
 @contextmanager
-def canvas(height: float) -> Iterator[tuple[Figure, Any]]:
-    """A figure of ``height`` inches and its axes, in the house's style while the block lasts."""
+def canvas(height: float, width: float = WIDTH) -> Iterator[tuple[Figure, Any]]:
+    """A figure of ``height`` (and ``width``) inches and its axes, in the house's style while the block lasts."""
     with mpl.rc_context(STYLE):
         # A Figure of its own, not pyplot's: no global state, and no backend that looks for a screen.
-        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        figure = Figure(figsize=(width, height), layout="constrained")
         yield figure, figure.subplots()
 
 
@@ -111,6 +115,26 @@ def percent_axis(axis: Any, top: float) -> None:
     step = next(size for size in (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.25) if top / size <= 5.01)
     axis.set_ticks([k * step for k in range(round(top / step) + 1) if k * step <= top + 1e-9])
     axis.set_major_formatter(lambda x, _: f"{100 * x:.3g} %")
+
+
+def divided(whole: Sheet, field: str, most: int, **same: Any) -> list[Sheet]:
+    """A frozen value as several of which ``field`` holds at most ``most``; one that fits comes back as it is.
+
+    Each is named and titled by its number, and has what ``same`` says in common with the others.
+    """
+    parts = getattr(whole, field)
+    if len(parts) <= most:
+        return [whole]
+    starts = range(0, len(parts), most)
+    return [
+        replace(
+            whole,
+            name=f"{whole.name}-{number}",
+            title=f"{whole.title} ({number} of {len(starts)})",
+            **{field: parts[start : start + most], **same},
+        )
+        for number, start in enumerate(starts, start=1)
+    ]
 
 
 def spread_out(places: Sequence[float], gap: float, top: float) -> list[float]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from riskml.reporting.figures.canvas import (
     INK,
     blank,
     canvas,
+    divided,
     percent_axis,
     png,
     spread_out,
@@ -38,18 +38,7 @@ _ROW = 11.0  # points from one line of numbers at risk to the next
 
 def sheets(curves: CurveSet) -> list[CurveSet]:
     """The set as figures of at most four curves each; one that fits comes back as it is."""
-    if len(curves.curves) <= MOST_CURVES:
-        return [curves]
-    starts = range(0, len(curves.curves), MOST_CURVES)
-    return [
-        replace(
-            curves,
-            name=f"{curves.name}-{number}",
-            title=f"{curves.title} ({number} of {len(starts)})",
-            curves=curves.curves[start : start + MOST_CURVES],
-        )
-        for number, start in enumerate(starts, start=1)
-    ]
+    return divided(curves, "curves", MOST_CURVES)
 
 
 def kaplan_meier(name: str, curves: CurveSet, stamp: str = "") -> str:

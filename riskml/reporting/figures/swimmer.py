@@ -5,12 +5,11 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from riskml.reporting.figures.canvas import ACCENT, GREY, INK, PALE, blank, canvas, legend, png, stamped, svg
+from riskml.reporting.figures.canvas import ACCENT, GREY, INK, PALE, blank, canvas, divided, legend, png, stamped, svg
 from riskml.reporting.figures.curves import month_ticks
 from riskml.training.describe.table import Lane, LaneSet
 
@@ -23,19 +22,7 @@ _LABEL = 18
 
 def lanes_by_sheet(lanes: LaneSet) -> list[LaneSet]:
     """The set as figures that fit a printed page; one that fits comes back as it is."""
-    if len(lanes.lanes) <= MOST_LANES:
-        return [lanes]
-    starts = range(0, len(lanes.lanes), MOST_LANES)
-    return [
-        replace(
-            lanes,
-            name=f"{lanes.name}-{number}",
-            title=f"{lanes.title} ({number} of {len(starts)})",
-            lanes=lanes.lanes[start : start + MOST_LANES],
-            kinds=_kinds(lanes),
-        )
-        for number, start in enumerate(starts, start=1)
-    ]
+    return divided(lanes, "lanes", MOST_LANES, kinds=_kinds(lanes))
 
 
 def swimmer(name: str, lanes: LaneSet, stamp: str = "") -> str:

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from riskml.cohort.cohort import Cohort
 from riskml.cohort.derive import with_inputs
 from riskml.runtime.dictionary import Variable, load_dictionary
+from riskml.runtime.small_cells import count
+from riskml.training.describe.agreeing import agreeing, difference_text, p_bound, span_text
 from riskml.training.describe.disclosure import exact, protected, with_share
 from riskml.training.describe.group_tests import (
     Comparison,
@@ -27,6 +29,7 @@ from riskml.training.describe.group_tests import (
     superiority,
 )
 from riskml.training.describe.grouping import ALL, TRISTATE, Grouping, grouping
+from riskml.training.describe.merging import is_ordered, joined, name_of
 from riskml.training.describe.table import NOT_SHOWN, Part, Row, Table, spread
 from riskml.training.metrics.intervals import Interval
 
@@ -93,6 +96,8 @@ def characteristics(
     notes = (*written.notes(), *([LATE] if late else []))
     table = Table("characteristics", title, written.columns, tuple(written.rows), notes, tuple(written.values))
     tables = (table,) if written.rows else ()
+    reasons += [] if chosen else ["characteristics: the file has no column known by the first dose"]
+    reasons += [] if written.rows or not written.rare else [f"{'; '.join(written.rare)}: of one to four patients"]
     return Part("characteristics", "Characteristics", tables, missing=tuple(reasons))
 
 
@@ -111,6 +116,7 @@ class _Writer:
     rows: list[Row] = field(default_factory=list)
     values: list[dict[str, Any]] = field(default_factory=list)
     tests: list[str] = field(default_factory=list)
+    rare: list[str] = field(default_factory=list)
     heads: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -164,28 +170,48 @@ class _Writer:
 
     def _levels(self, variable: Variable, column: NDArray[Any], *, tested: bool) -> None:
         levels, inside, unknown_rows = _members(variable, column)
+        single = variable.kind == "tristate"
+        if not (self.internal or single):
+            levels, inside = self._joined(variable.name, levels, inside)
         texts, known, unknown = self._counts(inside, unknown_rows)
+        if single and not self.internal and texts[0][-1] == count(1):
+            self.rare.append(variable.label)
+            return
         whole = all(exact(text) for row in [*texts, known] for text in row)
         # Where the compared columns are shown as they are, a test of them tells nothing more.
         hidden = not all(exact(row[code]) for row in [*texts, known] for code in self.compared)
         table = np.array([[np.sum(row[self.groups.code == code]) for code in self.compared] for row in inside])
         test = fisher(table) if self.compared and tested else None
-        single = variable.kind == "tristate"
         if not single:
             self.rows.append(Row(variable.label, (*[""] * len(known), *self._last(test, None, hidden=hidden))))
             if whole:
                 self._value(variable.name, None, {}, test, None)
+        told = (
+            agreeing(texts, known[:2]) if hidden and test and len(self.compared) == len(self.heads) - 1 == 2 else None
+        )
         for place, level in enumerate(levels[:1] if single else levels):
             shares = [with_share(text, of) for text, of in zip(texts[place], known, strict=True)]
             effect = self._difference(table, place) if tested else None
             text = interval_text(effect, 0, 100) if effect else NOTHING
             last = self._last(test if single else None, text, hidden=hidden)
+            if told is not None:
+                shares[:2] = [span_text(told, place, k, text) for k, text in enumerate(shares[:2])]
+                last = (difference_text(told, place), p_bound(told, range(len(levels))) if single else "")
             self.rows.append(Row(variable.label if single else level, (*shares, *last), 0 if single else 1))
             if whole:
                 counts = {"n": [_number(text) for text in texts[place]], "of": [_number(text) for text in known]}
                 ratio = self._odds_ratio(table, place) if effect else None
                 self._value(variable.name, level, counts, test if single else None, effect, ratio)
         self._unknown(unknown)
+
+    def _joined(self, name: str, levels: list[str], inside: NDArray[np.bool_]) -> tuple[list[str], NDArray[np.bool_]]:
+        """Levels together of which a group has one to four."""
+        table = np.array([[np.sum(row[self.groups.code == code]) for code in self.groups.known] for row in inside])
+        if len(levels) < 2:
+            return levels, inside
+        sets = joined(table, ordered=is_ordered(name))
+        names = [name_of([levels[place] for place in group]) for group in sets]
+        return names, np.array([inside[list(group)].any(axis=0) for group in sets])
 
     def _counts(
         self, inside: NDArray[np.bool_], unknown: NDArray[np.bool_]
@@ -258,6 +284,8 @@ class _Writer:
         """What stands under the table."""
         whole = "; range" if self.internal else ""
         yield f"Per patient, at the first course. Numbers: median (quartiles{whole}). Levels: n (% of those known)."
+        if self.rare:
+            yield f"Of one to four patients each: {'; '.join(self.rare)}."
         yield "A value below a detection limit counts as the limit divided by the square root of 2, unless measured."
         if not self.compared:
             return
@@ -274,7 +302,11 @@ class _Writer:
         yield "What groups are defined by, such as MRD the status, differs between them by definition."
         yield "P values are not adjusted for their number: they describe, and select nothing."
         if not self.internal:
-            yield "Counts of 1 to 4, what they could be worked out from, and the tests made of them are not shown."
+            yield (
+                "Counts of 1 to 4, what they could be worked out from, and the tests made of them are not shown, and "
+                "levels of so few are joined. An effect then holds the intervals of all counts that the line leaves "
+                "possible, and P says on which side of 0.05 it lies for all of them."
+            )
 
 
 def _members(variable: Variable, column: NDArray[Any]) -> tuple[list[str], NDArray[np.bool_], NDArray[np.bool_]]:

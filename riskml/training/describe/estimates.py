@@ -6,21 +6,24 @@ stay with the team, no estimate is shown from which one to four events follow, a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtri
 
 from riskml.runtime.small_cells import SMALLEST_CELL
 from riskml.training.describe.disclosure import BLURRED, exact, protected
 from riskml.training.describe.group_tests import p_text
-from riskml.training.describe.grouping import ALL, Grouping
+from riskml.training.describe.grouping import ALL, NOT_KNOWN, Grouping
 from riskml.training.describe.observed import LEVEL, Estimate, Observed
 from riskml.training.describe.table import NOT_SHOWN, Curve, CurveSet, Row, Table
+from riskml.training.metrics.gray import Gray, gray_test
 from riskml.training.metrics.log_rank import LogRank, log_rank
 
 MOST_TICKS = 8
+NO_TEST = "no test"
 HIDDEN = "Counts and estimates from which one to four patients or events would follow are not shown."
 COARSE = (
     "Curves stand at whole months from which no count of one to four events follows, and change evenly between. They "
@@ -69,6 +72,13 @@ class Outcome:
     label: str = ALL
     beside: Mapping[str, Observed] = field(default_factory=dict)
 
+    @property
+    def test(self) -> str:
+        """The test that compares groups, as it is named above its column."""
+        if self.observed.kind == "survival":
+            return "Log-rank"
+        return "Gray's test" if self.observed.entry is None else NO_TEST
+
     def lines(self) -> list[Line]:
         """All patients, then each level that has any."""
         found = [Line("", ALL, self.observed)]
@@ -80,18 +90,21 @@ class Outcome:
 
 
 def outcome_table(outcome: Outcome, *, internal: bool) -> Table:
-    """Patients, events, estimates with standard errors, follow-up and (of survival) log-rank tests, each patient once.
+    """Patients, events, estimates with standard errors, follow-up and tests of the groups, each patient once.
 
     Returns
     -------
     Table
         ``values`` holds a dict for each estimate shown (``group``, ``level``, ``month``, ``value``, ``se``, ``low``,
-        ``high``), and one for each test (``group``, ``test``, ``statistic``, ``freedom``, ``p_value``).
+        ``high``), one for each test (``group``, ``test``, ``statistic``, ``freedom``, ``p_value``), and one for each
+        difference between groups at the first of the months (``group``, ``difference_of``, ``from``,
+        ``at``, ``difference``, ``low``, ``high``).
     """
-    lines, tested = outcome.lines(), outcome.observed.kind == "survival"
+    lines, tested = outcome.lines(), bool(outcome.groups) and outcome.test != NO_TEST
     shown = estimates(lines, outcome.months, internal=internal)
-    counted, months = counts(lines, shown, internal=internal), sorted(outcome.months)
-    tests = {name: test for name in outcome.groups if tested and (test := compare(outcome, name)) is not None}
+    counted = counts(lines, shown, internal=internal)
+    months = [month for month in sorted(outcome.months) if any(month in found for found in shown)]
+    tests = {name: test for name in outcome.groups if (test := compare(outcome, name)) is not None}
     rows, values, heading = [], [], ""
     for line, found, (patients, events) in zip(lines, shown, counted, strict=True):
         if line.variable != heading:
@@ -103,12 +116,16 @@ def outcome_table(outcome: Outcome, *, internal: bool) -> Table:
         cells = _cells(patients, events, texts, follow_up, "", tested=tested)
         rows.append(Row(line.level, cells, indent=int(bool(heading))))
         values += _values(outcome, line, found)
-    values += [_test(outcome.groups[name].label, test) for name, test in tests.items()]
+    values += [_test(outcome, name, test) for name, test in tests.items()]
+    effects = list(_differences(outcome, lines, shown))
+    values += [numbers for numbers, _ in effects]
     columns = ("Patients", "Events", *(f"{month:g} months" for month in months), "Follow-up, months")
-    notes = [*outcome.notes, _meaning(outcome)]
-    notes += [ROUGH[0].upper() + ROUGH[1:] + "."] if any(test.poor for test in tests.values()) else []
+    notes = [*outcome.notes, _meaning(outcome), *(note for _, note in effects)]
+    notes += [ROUGH[0].upper() + ROUGH[1:] + "."] if any(map(_poor, tests.values())) else []
     notes += [] if internal else [HIDDEN]
-    columns += ("Log-rank P",) if tested else ()
+    if hidden := [f"{month:g}" for month in sorted(outcome.months) if month not in months]:
+        notes.append(f"Of no group an estimate can be shown at {', '.join(hidden)} months.")
+    columns += (f"{outcome.test} P",) if tested else ()
     return Table(outcome.name, outcome.title, columns, tuple(rows), tuple(notes), tuple(values))
 
 
@@ -127,10 +144,10 @@ def curve_sets(outcome: Outcome, *, internal: bool) -> list[CurveSet]:
         notes = [] if internal else [COARSE]
         if len(drawn) < len(own):
             notes.append(f"Not drawn: {', '.join(lines[k].level for k in own if curves[k] is None)}.")
-        test = compare(outcome, variable) if variable and outcome.observed.kind == "survival" else None
+        test = compare(outcome, variable) if variable else None
         if test is not None:
-            rough = f"; {ROUGH}." if test.poor else "."
-            notes.insert(0, f"Log-rank P {p_text(test.p_value)} ({test.freedom} df){rough}")
+            rough = f"; {ROUGH}." if _poor(test) else "."
+            notes.insert(0, f"{outcome.test} P {p_text(test.p_value)} ({test.freedom} df){rough}")
         name, title = outcome.name, outcome.title
         if variable:
             name, title = f"{name}_by_{variable}", f"{title}: {outcome.groups[variable].label}"
@@ -164,14 +181,50 @@ def _at_risk(lines: Sequence[Line], ticks: Sequence[float], *, internal: bool) -
     return [tuple(column[k] for column in columns) for k in range(len(lines))]
 
 
-def compare(outcome: Outcome, variable: str) -> LogRank | None:
-    """Log-rank test of the known groups of a variable; None where fewer than two have patients."""
+def compare(outcome: Outcome, variable: str) -> LogRank | Gray | None:
+    """Test of the known groups of a variable: log-rank's of survival, Gray's of an incidence.
+
+    None where fewer than two have patients, and of an incidence with entry times, for which Gray's test has no theory.
+    """
+    if outcome.test == NO_TEST:
+        return None
     group, all_ = outcome.groups[variable], outcome.observed
     known = np.isin(group.code, group.known)
     if np.unique(group.code[known]).size < 2:
         return None
     own = all_.some(known)
+    if own.kind == "incidence":
+        return gray_test(own.time, own.cause, group.code[known])
     return log_rank(own.time, own.event, group.code[known], own.entry)
+
+
+def _poor(test: LogRank | Gray) -> bool:
+    return isinstance(test, LogRank) and test.poor
+
+
+def _differences(
+    outcome: Outcome, lines: Sequence[Line], shown: Sequence[Mapping[float, Estimate]]
+) -> Iterator[tuple[dict[str, Any], str]]:
+    """Effect beside the tests: each group's estimate less that of the variable's first, at the first month.
+
+    The groups are independent, so the variances add up.
+    """
+    month, first = outcome.months[0], dict[str, tuple[str, Estimate]]()
+    for line, found in zip(lines, shown, strict=True):
+        if not line.variable or month not in found or line.level == NOT_KNOWN or np.isnan(found[month].error):
+            continue
+        level, base = first.setdefault(line.variable, (line.level, found[month]))
+        if level == line.level:
+            continue
+        value, error = found[month].value - base.value, float(np.hypot(found[month].error, base.error))
+        low, high = value - ndtri((1 + LEVEL) / 2) * error, value + ndtri((1 + LEVEL) / 2) * error
+        label = outcome.groups[line.variable].label
+        named = {"group": label, "difference_of": line.level, "from": level, "at": month}
+        text = f"{100 * value:z.1f} ({100 * low:z.1f} to {100 * high:z.1f})"
+        yield (
+            named | {"difference": float(value), "low": float(low), "high": float(high)},
+            f"{label}, at {month:g} months: {line.level} less {level}, {text} percentage points.",
+        )
 
 
 def estimates(lines: Sequence[Line], months: Sequence[float], *, internal: bool) -> list[dict[float, Estimate]]:
@@ -230,9 +283,9 @@ def _values(outcome: Outcome, line: Line, found: Mapping[float, Estimate]) -> li
     ]
 
 
-def _test(label: str, test: LogRank) -> dict[str, Any]:
+def _test(outcome: Outcome, name: str, test: LogRank | Gray) -> dict[str, Any]:
     p = {"statistic": _number(test.statistic), "freedom": test.freedom, "p_value": _number(test.p_value)}
-    return {"group": label, "test": "log-rank"} | p
+    return {"group": outcome.groups[name].label, "test": "Gray" if isinstance(test, Gray) else "log-rank"} | p
 
 
 def _number(value: float) -> float | None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from riskml.cohort.cohort import Cohort
 from riskml.runtime.dictionary import Variable, load_dictionary
 from riskml.training.describe.grouping import TRISTATE, grouping
+from riskml.training.describe.merging import is_ordered, merged
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -69,12 +70,13 @@ class Factor:
         return Factor(self.name, self.label, tuple(self.levels[place] for place in left), code)
 
 
-def factor(cohort: Cohort, name: str) -> Factor | str:
+def factor(cohort: Cohort, name: str, outcome: BoolArray | None = None) -> Factor | str:
     """A variable of the cohort's rows as a factor, or why it is none.
 
     A count of cells, or a number that may lie below a detection limit, is taken as a logarithm, a fraction per tenfold
     and others per doubling; other numbers count per unit shown. The reference of a category is its most frequent level,
-    of a tri-state its absence.
+    of a tri-state its absence. Where an ``outcome`` of the rows is given, levels are joined until none of them has a
+    count of 1 to 4 with or without it, if that can be (see `riskml.training.describe.merging`).
     """
     variables = load_dictionary().variables
     if name not in variables or name not in cohort.frame:
@@ -90,6 +92,10 @@ def factor(cohort: Cohort, name: str) -> Factor | str:
     groups, reasons = grouping(cohort, name)
     if reasons or len(groups.known) < 2:
         return reasons[0] if reasons else f"all are {groups.levels[0]}"
+    if outcome is not None:
+        inside = [groups.code == code for code in groups.known]
+        counts = [[np.sum(rows & outcome), np.sum(rows & ~outcome)] for rows in inside]
+        groups = merged(groups, counts, ordered=is_ordered(name))
     order = sorted(groups.known, key=lambda code: (-int(np.sum(groups.code == code)), code))
     if variable.kind == "tristate":
         order = [groups.levels.index(TRISTATE[value]) for value in (0.0, 1.0)]

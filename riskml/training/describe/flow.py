@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,21 @@ from riskml.runtime.dictionary import load_dictionary
 from riskml.runtime.small_cells import count
 from riskml.training.describe.disclosure import Relation, exact, protected, with_share
 from riskml.training.describe.grouping import NOT_KNOWN, grouping
-from riskml.training.describe.table import FloatArray, Lane, LaneSet, Part, Row, Table
+from riskml.training.describe.table import FloatArray, FlowBox, FlowChart, Lane, LaneSet, Part, Row, Table
 
 IntArray = NDArray[np.intp]
 OUTCOMES = ("non_response", "icans", "crs", "efs", "overall_survival", "relapse")
+WHOLE, LEFT_OUT = "Rows of the file", "left out: "
 MOST_COURSES = 4  # patients with more are counted together
+# A file with none of them tells of no course of blinatumomab.
+OF_COURSES = (
+    *("disease_status_at_start", "disease_class_initial", "cycle_index", "first_dose_date", "planned_infusion_days"),
+    *("delivered_infusion_days", "response", "mrd_after", "icans_grade", "crs_grade"),
+)
+NO_COURSES = (
+    "No column tells of a course of blinatumomab: what this page calls the first dose is where the clock of the file "
+    "starts, and before it means what was known then."
+)
 # What stands on a lane, and the column with its month.
 DATED = {"relapse": "relapse_time", "second cancer": "second_cancer_time", "HSCT": "hsct_time", "CAR-T": "cart_time"}
 
@@ -53,11 +64,13 @@ def flow(
         try:
             targets.append((name, build_target(cohort, name)))
         except NotEstimableError as error:
-            missing.append(f"flow into {name}: {error if internal else 'no row, or no event, or nothing but events'}")
+            why = str(error) if internal else "no row, or no event, or nothing but events"
+            missing.append(f"flow into {_label(name)}: {why}")
         except DataError as error:
-            missing.append(f"flow into {name}: {'; '.join(dict.fromkeys(_fault(fault) for fault in error.faults))}")
+            missing.append(f"flow into {_label(name)}: {_lacking(error.faults)}")
     if targets:
         tables.append(_outcomes_table(cohort, targets, internal=internal))
+    charts = (_chart(*tables),) if targets else ()
     events = _events_table(cohort.patients(), internal=internal)
     tables += [events] if events else []
     missing += [] if events else ["first events: needs efs_event"]
@@ -65,13 +78,25 @@ def flow(
     if internal and lanes is None:
         missing.append("swimmer plot: no last contact (os_time or efs_time) is known")
     return Part(
-        "flow", "Patients and courses", tuple(tables), missing=tuple(missing), lane_sets=(lanes,) if lanes else ()
+        "flow",
+        "Patients and courses",
+        tuple(tables),
+        missing=tuple(missing),
+        lane_sets=(lanes,) if lanes else (),
+        charts=charts,
     )
 
 
-def _fault(fault: Fault) -> str:
-    """A fault without the row that shows it."""
-    return f"{fault.column}: {fault.rule}" if fault.column else fault.rule
+def _label(name: str) -> str:
+    return str(load_dictionary().outcomes[name]["label"])
+
+
+def _lacking(faults: Sequence[Fault]) -> str:
+    """Which columns an outcome lacks, or the rules that were broken; never a row that shows it."""
+    columns = dict.fromkeys(fault.column for fault in faults if fault.column and fault.row is None)
+    if columns:
+        return f"needs {', '.join(columns)}"
+    return "; ".join(dict.fromkeys(f"{fault.column}: {fault.rule}" if fault.column else fault.rule for fault in faults))
 
 
 def _cohort_table(cohort: Cohort, *, internal: bool) -> Table:
@@ -88,9 +113,11 @@ def _cohort_table(cohort: Cohort, *, internal: bool) -> Table:
     rows += [Row(label, (with_share(text, shown[0]),), 1) for label, text in zip(labels, shown[1:], strict=True)]
     numbers = zip(labels, counts[1:], shown[1:], strict=True)
     values = tuple({"kind": label, "patients": number} for label, number, text in numbers if exact(text))
-    notes = ("Each row is a course. Shares are of patients.",)
+    notes: tuple[str, ...] = ("Each row is a course. Shares are of patients.",)
     if "patient_id" not in cohort.frame:
         notes = ("The file has no patient identifier: each row counts as a patient with one course.",)
+    if not any(name in cohort.frame for name in OF_COURSES):
+        notes += (NO_COURSES,)
     return Table("flow_of_cohort", "Patients and courses", ("Number",), tuple(rows), notes, values)
 
 
@@ -115,7 +142,7 @@ def _outcome(cohort: Cohort, name: str, target: Target, *, internal: bool) -> tu
     """The lines of one outcome: rows, exclusions, those in, events."""
     out = [(reason, number) for reason, number in target.flow if number]
     n, events, competing = len(target.rows), target.n_events, target.n_competing
-    labels = ["Rows of the file", *(f"left out: {reason}" for reason, _ in out), "In"]
+    labels = [WHOLE, *(f"{LEFT_OUT}{reason}" for reason, _ in out), "In"]
     labels += ["with the event", "with a competing event", "without"]
     counts = [cohort.n_courses, *(number for _, number in out), n, events, competing, n - events - competing]
     inside = 1 + len(out)
@@ -133,6 +160,27 @@ def _outcome(cohort: Cohort, name: str, target: Target, *, internal: bool) -> tu
         if exact(text)
     ]
     return lines, values
+
+
+def _chart(of_cohort: Table, of_outcomes: Table) -> FlowChart:
+    """The two tables as a flow diagram: the same texts, so that it tells nothing that they do not."""
+    courses, patients, *had = ((row.label, row.cells[0]) for row in of_cohort.rows)
+    start = FlowBox(
+        f"{courses[0]}: {courses[1]}",
+        (f"{patients[0]}: {patients[1]}", *(f"{label}: {text}" for label, text in had)),
+    )
+    boxes: list[FlowBox] = []
+    for row in of_outcomes.rows:
+        if not row.cells:
+            boxes.append(FlowBox(row.label, ()))
+            continue
+        own, text = boxes[-1], f"{row.label}: {row.cells[0]}"
+        if row.label.startswith(LEFT_OUT):
+            boxes[-1] = replace(own, out=(*own.out, text.removeprefix(LEFT_OUT)))
+        elif row.label != WHOLE:
+            boxes[-1] = replace(own, lines=(*own.lines, text))
+    notes = ("Rows are courses; each is left out once, for the first reason that holds.",)
+    return FlowChart("flow", "From the file to each outcome", start, tuple(boxes), notes)
 
 
 def _events_table(cohort: Cohort, *, internal: bool) -> Table | None:

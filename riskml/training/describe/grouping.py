@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,9 +11,15 @@ from numpy.typing import NDArray
 from riskml.cohort.cohort import Cohort
 from riskml.cohort.derive import with_inputs
 from riskml.runtime.dictionary import load_dictionary
+from riskml.runtime.small_cells import SMALLEST_CELL
 
 IntArray = NDArray[np.intp]
 TRISTATE = {1.0: "present", 0.0: "absent"}
+# What a cohort's groups are compared by where nobody says, the first that has two groups of any size.
+USUAL = (
+    *("status_group", "disease_class_initial", "disease_status_at_start", "any_poor_lesion", "cytogenetic_group"),
+    *("age_group", "sex"),
+)
 NOT_KNOWN, ALL = "not known", "All"
 
 
@@ -78,3 +85,14 @@ def grouping(cohort: Cohort, name: str | None) -> tuple[Grouping, tuple[str, ...
     places = {level: place for place, level in enumerate(levels)}
     code = values.where(values.notna(), NOT_KNOWN).map(places).to_numpy(dtype=np.intp)
     return Grouping(variable.label, levels, code), ()
+
+
+def usual_groups(cohort: Cohort, names: Sequence[str] = USUAL) -> tuple[str, ...]:
+    """Those of ``names`` by which the cohort's patients make two groups or more that need not be hidden."""
+    patients, found = cohort.patients(), []
+    for name in names:
+        groups, reasons = grouping(patients, name)
+        sizes = [int(np.count_nonzero(groups.code == code)) for code in groups.known]
+        if not reasons and sum(size >= SMALLEST_CELL for size in sizes) > 1:
+            found.append(name)
+    return tuple(found)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -35,9 +36,12 @@ NAME, TITLE = "hazards", "Factors of survival"
 FACTORS = (
     *("disease_class_initial", "disease_status_at_start", "age", "sex", "bcr_abl1", "kmt2a_r", "any_poor_lesion"),
     *("prior_hsct", "bridging_chemo", "bm_blasts", "mrd", "lymphocytes", "cd3", "cd19"),
+    *("wbc", "cns_status", "etv6_runx1", "tcf3_pbx1", "trisomy_4_10", "entry_time"),
 )
 # Fixed before any data: the published groups of event-free survival, and the lesions every scheme calls poor.
 MODEL = ("disease_class_initial", "any_poor_lesion")
+# Of a cohort that lacks one of them: what defines the risk groups of the trials at diagnosis, else what any file has.
+OTHERWISE = (("age", "wbc"), ("age", "sex"))
 # Below it estimates are biased away from 1 and their intervals too narrow (Peduzzi P et al. J Clin Epidemiol
 # 1995;48:1503-1510).
 ENOUGH_EVENTS = 10
@@ -45,6 +49,7 @@ COLUMNS = (
     *("Patients", "Events", "Hazard ratio (95 % CI)", "P", "P, proportional hazards"),
     *("Adjusted hazard ratio (95 % CI)", "P, adjusted", "P, proportional hazards, adjusted"),
 )
+ALONE = 5  # columns of the univariable models
 DESCRIBES = (
     "This describes one cohort and selects no predictor: P values are not adjusted for their number, and a factor that "
     "stands out was not tested on other patients."
@@ -96,7 +101,7 @@ def hazards(
     *,
     internal: bool = False,
     factors: Sequence[str] = FACTORS,
-    model: Sequence[str] = MODEL,
+    model: Sequence[str] | None = None,
     firth: bool = False,
     outcomes: Mapping[str, Declared] | None = None,
 ) -> Part:
@@ -112,7 +117,8 @@ def hazards(
     factors : sequence of str
         Variables of the univariable models, derived ones included, known at the first dose.
     model : sequence of str
-        Those of the multivariable model, chosen before the data were seen.
+        Those of the multivariable model, chosen before the data were seen; by default ``MODEL``, or the first of
+        ``OTHERWISE`` of which the cohort has all.
     firth : bool
         Penalise every model.
     outcomes : mapping, optional
@@ -137,19 +143,26 @@ def hazards(
     """
     if cohort.n_patients < SMALLEST_CELL and not internal:
         return Part(NAME, TITLE, missing=(f"hazard ratios: fewer than {SMALLEST_CELL} patients",))
-    missing, names = _after_baseline((*factors, *model))
+    asked = model if model is not None else tuple(dict.fromkeys((*MODEL, *chain(*OTHERWISE))))
+    missing, names = _after_baseline((*factors, *asked))
     tables = []
     for key, title in _TITLES.items():
         target, why = target_of(cohort, (outcomes[key],) if outcomes and key in outcomes else DECLARED[key])
         if target is None:
             missing.append(f"{title}: {why}")
             continue
+        if not internal and 0 < target.n_events < SMALLEST_CELL:
+            missing.append(f"{title}: ratios of fewer than {SMALLEST_CELL} events would tell them")
+            continue
         judged = with_inputs(cohort.some(target.rows), names)
-        found = {name: factor(judged, name) for name in names}
+        found = {name: factor(judged, name, None if internal else target.event) for name in names}
         missing += [f"factor {name}: {why}" for name, why in found.items() if isinstance(why, str)]
         usable = {name: own for name, own in found.items() if isinstance(own, Factor)}
-        table, reasons = _table(key, title, target, usable, model, firth=firth, internal=internal)
-        tables += [table] if usable else []
+        fixed = (
+            model if model is not None else next((one for one in (MODEL, *OTHERWISE) if set(one) <= set(usable)), ())
+        )
+        table, reasons = _table(key, title, target, usable, fixed, firth=firth, internal=internal)
+        tables += [table] if table.rows else []
         missing += reasons
     return Part(NAME, TITLE, tuple(tables), missing=tuple(dict.fromkeys(missing)))
 
@@ -180,8 +193,16 @@ def _table(
     rows: list[Row] = []
     values: list[dict[str, Any]] = []
     fits = [together] if together else []
+    hidden: list[str] = []
+    silent: list[str] = []
     for name, own in factors.items():
         alone = _fit(target, {name: own}, firth=firth)
+        if not internal and alone.hidden(name) and not (name in chosen and together and not together.hidden(name)):
+            hidden.append(own.label)
+            continue
+        if not alone.effects.found and name not in chosen:
+            silent.append(own.label)
+            continue
         pair = {"univariable": alone, "multivariable": together if name in chosen else None}
         fits.append(alone)
         rows += _rows(own, target, pair, internal=internal)
@@ -192,8 +213,13 @@ def _table(
     if not firth and any(fit.effects.firth and fit.effects.found for fit in fits):
         notes.append(f"† A group without an event, or another way for the likelihood to rise for ever: {FIRTH}.")
     notes += _support(together, target, internal=internal) if together else []
+    notes += [f"Not shown, for counts of 1 to 4 would follow: {'; '.join(hidden)}."] if hidden else []
+    notes += [f"Not estimable: {'; '.join(silent)}."] if silent else []
     notes += ["–: not estimable, or not given by Firth's penalty.", DESCRIBES]
-    return Table(f"{key}_hazards", title, COLUMNS, tuple(rows), tuple(notes), tuple(values)), [
+    # Without a model of several factors its columns would stand empty.
+    columns = COLUMNS if together else COLUMNS[:ALONE]
+    rows = [Row(row.label, row.cells[: len(columns)], row.indent) for row in rows]
+    return Table(f"{key}_hazards", title, columns, tuple(rows), tuple(notes), tuple(values)), [
         f"{title}, multivariable model: {why}" for why in reasons
     ]
 

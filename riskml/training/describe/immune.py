@@ -8,6 +8,7 @@ import numpy as np
 
 from riskml.cohort.cohort import Cohort
 from riskml.runtime.dictionary import Dictionary, load_dictionary
+from riskml.training.describe.boxes import box_sets
 from riskml.training.describe.displayed import displayed, enough, known_of_groups, plain
 from riskml.training.describe.group_tests import interval_text, kruskal_wallis, mann_whitney, p_text, superiority
 from riskml.training.describe.grouping import Grouping, grouping
@@ -35,7 +36,7 @@ def immune(cohort: Cohort, *, internal: bool = False, group: str | None = "statu
     -------
     Part
         Tables ``immune_changes``, ``immune_changes_by_length``, ``immune_changes_by_group`` and
-        ``cytokines_and_immunoglobulins``.
+        ``cytokines_and_immunoglobulins``, and a figure of boxes for each variable measured again.
 
     Notes
     -----
@@ -55,7 +56,9 @@ def immune(cohort: Cohort, *, internal: bool = False, group: str | None = "statu
         tables.append(_by_length_table(cohort, found, internal=internal))
     if found and len(groups.known) > 1:
         tables.append(_by_group_table(groups, found, internal=internal))
-    return Part("immune", "Immune dynamics", (*tables, *([levels] if levels else [])), missing=missing)
+    drawn = box_sets(found, internal=internal)
+    whole = (*tables, *([levels] if levels else []))
+    return Part("immune", "Immune dynamics", whole, missing=missing, box_sets=drawn)
 
 
 def _paired(change: FloatArray, digits: int, *, internal: bool) -> tuple[str, str, dict[str, Any]]:

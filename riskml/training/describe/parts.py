@@ -10,6 +10,7 @@ from riskml.errors import UsageError
 from riskml.runtime.dictionary import load_dictionary
 from riskml.training.describe.characteristics import characteristics
 from riskml.training.describe.flow import flow
+from riskml.training.describe.grouping import usual_groups
 from riskml.training.describe.hazards import hazards
 from riskml.training.describe.immune import immune
 from riskml.training.describe.regimen import regimen
@@ -32,7 +33,7 @@ def describe(
         What it has no columns for is not described; the part says so.
     by : str, optional
         A category or tri-state of the dictionary by whose values groups are compared; without it each part takes the
-        groups its papers compare.
+        groups its papers compare, or those that this cohort has (`riskml.training.describe.grouping.usual_groups`).
     internal : bool
         Show counts of 1 to 4 patients, and single patients: the result must then not leave the site.
     months : sequence of float, optional
@@ -49,14 +50,15 @@ def describe(
         If ``by`` is no name of the dictionary, or its values make no groups.
     """
     name = None if by is None else groupable(by)
+    group = name or next(iter(usual_groups(cohort)), None)
     return (
-        flow(cohort, internal=internal, **_given(group=name)),
-        characteristics(cohort, internal=internal, **_given(by=name)),
+        flow(cohort, internal=internal, group=group),
+        characteristics(cohort, internal=internal, by=group),
         response(cohort, internal=internal, **_given(by=name)),
         survival(cohort, internal=internal, **_given(by=name, months=months)),
         hazards(cohort, internal=internal),
-        toxicity(cohort, internal=internal, **_given(group=name)),
-        immune(cohort, internal=internal, **_given(group=name)),
+        toxicity(cohort, internal=internal, group=group),
+        immune(cohort, internal=internal, group=group),
         regimen(cohort, internal=internal),
     )
 

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from riskml.cohort.cohort import Cohort
 from riskml.cohort.derive import with_inputs
 from riskml.runtime.dictionary import load_dictionary
-from riskml.runtime.small_cells import SMALLEST_CELL
+from riskml.runtime.small_cells import SMALLEST_CELL, count
+from riskml.training.describe.agreeing import agreeing, counts_text, p_bound
 from riskml.training.describe.disclosure import exact, protected, with_share
 from riskml.training.describe.factors import Factor, factor
 from riskml.training.describe.group_tests import LEVEL, explained, fisher, interval_text, marked, p_text, wilson
-from riskml.training.describe.grouping import TRISTATE, grouping
+from riskml.training.describe.grouping import TRISTATE, Grouping, grouping
+from riskml.training.describe.merging import is_ordered, merged
 from riskml.training.describe.survival import notes_of, target_of
 from riskml.training.describe.table import NOT_SHOWN, Part, Row, Table
 from riskml.training.learners.firth import firth_coefficients
@@ -43,6 +45,10 @@ MODEL = ("any_poor_lesion", "mrd")
 SELECTS_NOTHING = (
     "This describes one cohort. It selects no predictor: a factor that stands out here was not tested on other "
     "patients, and P values are not adjusted for their number."
+)
+HULL = (
+    "Where a count of 1 to 4 would follow, levels are joined; where one would still follow, a range stands for the "
+    "count and its share, the interval covers that of every count in it, and of P only the side of 0.05 is said."
 )
 NOTHING = "–"
 
@@ -107,7 +113,9 @@ def response(
     common = (unit, *notes_of(target))
     shares, missing = _by_group(judged, target.event, asked, common, internal=internal)
     effects, more = _by_factor(judged, target.event, factors, model, common, internal=internal)
-    return Part("response", "Response", (shares, effects), missing=(*missing, *more))
+    more += () if effects.rows else ("factors of response: counts of 1 to 4 would follow from every one",)
+    tables = (shares, *((effects,) if effects.rows else ()))
+    return Part("response", "Response", tables, missing=(*missing, *more))
 
 
 def _by_group(
@@ -130,27 +138,40 @@ def _by_group(
         if reasons or len(groups.levels) < 2:
             missing += () if reasons else (f"response by {name}: all are {groups.levels[0]}",)
             continue
-        inside = [groups.code == code for code in range(len(groups.levels))]
-        table = np.array([[np.sum(row & ~failed), np.sum(row & failed)] for row in inside])
+        if not internal:
+            groups = merged(groups, _table_of(groups, failed)[list(groups.known)], ordered=is_ordered(name))
+        table = _table_of(groups, failed)
         texts = _protected_table(table, public=whole, internal=internal)
         test = fisher(table[list(groups.known)])
         shown = all(exact(text) for code in groups.known for text in texts[code])
-        p_value = marked(test, tests) if shown else NOT_SHOWN
+        told = None if shown else agreeing(texts, whole[1:])
+        p_value = marked(test, tests) if shown else NOT_SHOWN if told is None else p_bound(told, groups.known)
         rows.append(Row(groups.label, ("", "", "", p_value)))
         if shown:
             p_number = None if math.isnan(test.p_value) else test.p_value
             values.append({"variable": name, "level": None, "test": test.test, "p_value": p_number})
-        for level, text, (yes, no) in zip(groups.levels, texts, table.tolist(), strict=True):
-            rows.append(_share_row(level, (text[0], text[2]), (yes, yes + no), 1))
+        for place, (level, text, (yes, no)) in enumerate(zip(groups.levels, texts, table.tolist(), strict=True)):
+            row = _share_row(level, (text[0], text[2]), (yes, yes + no), 1)
+            few = text[2] == count(1)  # of so few nothing can be said
+            if told is not None and not (few or (exact(text[0]) and exact(text[2]))):
+                row = Row(level, (*counts_text(told, place), ""), 1)
+            rows.append(Row(level, (*row.cells[:2], "", ""), 1) if few else row)
             values += [_share_value(name, level, yes, yes + no)] if all(map(exact, text)) else []
     notes = (
         *common,
         "95 % CI: Wilson. P compares the levels that are known.",
         *explained(tests),
         "P values are not adjusted for their number.",
+        *(() if internal else (HULL,)),
     )
     columns = ("n", "Response, n (%)", "95 % CI, %", "P")
     return Table("response", "Response by group", columns, tuple(rows), notes, tuple(values)), tuple(missing)
+
+
+def _table_of(groups: Grouping, failed: BoolArray) -> NDArray[np.int_]:
+    """Responders and others of each level, shape (n_levels, 2)."""
+    inside = [groups.code == code for code in range(len(groups.levels))]
+    return np.array([[np.sum(row & ~failed), np.sum(row & failed)] for row in inside])
 
 
 def _share_row(label: str, texts: tuple[str, str], counts: tuple[int, int], indent: int) -> Row:
@@ -190,14 +211,19 @@ def _by_factor(
     internal: bool,
 ) -> tuple[Table, tuple[str, ...]]:
     """Odds ratios of no response: each factor alone, and those of the model together."""
-    found = {name: factor(cohort, name) for name in dict.fromkeys((*factors, *model))}
+    joining = None if internal else failed
+    found = {name: factor(cohort, name, joining) for name in dict.fromkeys((*factors, *model))}
     missing = tuple(f"factor {name}: {why}" for name, why in found.items() if isinstance(why, str))
     usable = {name: item for name, item in found.items() if not isinstance(item, str)}
     adjusted, notes, reasons = _model([usable[name] for name in model if name in usable], failed, internal=internal)
     rows: list[Row] = []
     values: list[dict[str, Any]] = []
+    hidden: list[str] = []
     for name, item in usable.items():
         alone = _alone(item, failed, internal=internal)
+        if name not in adjusted and all(ratio.text == NOT_SHOWN for ratio in alone.ratios):
+            hidden.append(item.label)
+            continue
         lines = _lines(item)
         if len(lines) > 1 or lines[0][0] is not None:
             rows.append(Row(item.label))
@@ -214,6 +240,7 @@ def _by_factor(
         *common,
         "Odds of no response. Firth's penalised likelihood, profile intervals, penalised likelihood ratio tests.",
         *notes,
+        *((f"Not shown, for counts of 1 to 4 would follow: {'; '.join(hidden)}.",) if hidden else ()),
         SELECTS_NOTHING,
     )
     table = Table("response_factors", "Factors of no response", columns, tuple(rows), below, tuple(values))

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from riskml.cohort.cohort import Cohort
 from riskml.cohort.outcomes import Target, build_target
-from riskml.cohort.outcomes.binary import mrd_positive
+from riskml.cohort.outcomes.binary import MRD_THRESHOLD, mrd_positive
 from riskml.errors import DataError, NotEstimableError, UsageError
 from riskml.runtime.dictionary import load_dictionary
 from riskml.runtime.small_cells import SMALLEST_CELL, count, without_small_counts
 from riskml.training.describe.estimates import Outcome, curve_sets, outcome_table
-from riskml.training.describe.grouping import NOT_KNOWN, Grouping, grouping
+from riskml.training.describe.grouping import NOT_KNOWN, Grouping, grouping, usual_groups
+from riskml.training.describe.merging import is_ordered, merged
 from riskml.training.describe.observed import Observed
 from riskml.training.describe.table import CurveSet, Part, Table
 
@@ -32,6 +33,7 @@ NAME, TITLE = "survival", "Survival and relapse"
 # The published estimates are those at 12 months; where estimates would tell small counts, the first is kept.
 MONTHS = (12.0, 24.0, 6.0)
 GROUPS = ("disease_class_initial", "disease_status_at_start")
+INDUCTION = "mrd_end_of_induction"
 # End of cycle 1, when response is assessed.
 LANDMARK_DAYS = 28.0
 # How each outcome is told, the first that the cohort's columns allow.
@@ -57,7 +59,8 @@ _LATE_ENTRY = (
 )
 IMMORTAL = "learned after the first dose; whoever has it lived to have it, so compare from a landmark instead"
 _TOLD = "not shown: one to four relapses, or other first events, would follow from the events of event-free survival"
-_NO_GRAY = "No test compares the incidences (Gray's test is not implemented here); the intervals say what is known."
+_GRAY = "Groups are compared by Gray's test of cumulative incidence (Ann Stat 1988;16:1141-1154)."
+_NO_GRAY = "No test compares the incidences: Gray's test does not provide for entry times, the intervals stand alone."
 
 
 def survival(
@@ -65,7 +68,7 @@ def survival(
     *,
     internal: bool = False,
     by: str | None = None,
-    groups: Sequence[str] = GROUPS,
+    groups: Sequence[str] | None = None,
     months: Sequence[float] = MONTHS,
     landmark_days: float = LANDMARK_DAYS,
     outcomes: Mapping[str, Declared] | None = None,
@@ -79,8 +82,9 @@ def survival(
         Show small cells: for the team that holds the patients' records.
     by : str, optional
         A variable to compare before those of ``groups``.
-    groups : sequence of str
-        Variables known at the first dose whose levels are compared, derived ones included.
+    groups : sequence of str, optional
+        Variables known at the first dose whose levels are compared, derived ones included; by default those of
+        ``GROUPS``, or, where the cohort has neither, the first two by which it has groups.
     months : sequence of float
         Of the estimates, the most important first: where small counts would follow from two, the first is shown.
     landmark_days : float
@@ -114,7 +118,8 @@ def survival(
     declared = {**DECLARED} | {key: (outcome,) for key, outcome in (outcomes or {}).items()}
     found: list[Outcome] = []
     missing: list[str] = []
-    split = _groups(cohort, (*(() if by is None else (by,)), *groups), missing)
+    usual = groups if groups is not None else usual_groups(cohort, GROUPS) or usual_groups(cohort)[:2]
+    split = _groups(cohort, (*(() if by is None else (by,)), *usual), missing)
     for key, candidates in declared.items():
         target, why = target_of(cohort, candidates)
         if target is None:
@@ -124,6 +129,8 @@ def survival(
             missing.append(f"{_TITLES[key]}: {_TOLD}")
             continue
         own = {name: group.some(target.rows) for name, group in split.items()}
+        if not internal:
+            own = {name: _shareable(name, group, Observed.of(target), when[0]) for name, group in own.items()}
         found += _incidence(target, own, when) if key == "relapse" else [_plain(key, target, own, when)]
     for key in ("efs", "os"):
         outcome, why = _by_response(cohort, key, when, landmark_days)
@@ -180,6 +187,14 @@ def _groups(cohort: Cohort, names: Sequence[str], missing: list[str]) -> dict[st
     return found
 
 
+def _shareable(name: str, group: Grouping, observed: Observed, month: float) -> Grouping:
+    """The groups joined until none has one to four events, or patients without one, by the month that matters most."""
+    parts = [observed.some(group.code == code) for code in group.known]
+    events = [part.events_by(month) for part in parts]
+    counts = [[number, part.size - number] for number, part in zip(events, parts, strict=True)]
+    return merged(group, counts, ordered=is_ordered(name))
+
+
 def _plain(key: str, target: Target, groups: Mapping[str, Grouping], months: tuple[float, ...]) -> Outcome:
     return Outcome(key, _TITLES[key], _AXES[key], Observed.of(target), groups, months, notes_of(target))
 
@@ -187,14 +202,15 @@ def _plain(key: str, target: Target, groups: Mapping[str, Grouping], months: tup
 def _incidence(target: Target, groups: Mapping[str, Grouping], months: tuple[float, ...]) -> list[Outcome]:
     """Relapse with its competing events, and those with relapse: the two add up to what Kaplan-Meier of both misses."""
     observed = Observed.of(target, "incidence")
-    notes = (*notes_of(target), _NO_GRAY)
+    tested = (_GRAY if target.entry is None else _NO_GRAY,) if groups else ()
+    notes = (*notes_of(target), *tested)
     relapse = Outcome("relapse", _TITLES["relapse"], _AXES["relapse"], observed, groups, months, notes)
     if not target.n_competing:
         return [relapse]
     swapped = np.array([0, 2, 1])[observed.cause]
     other = Observed(observed.time, swapped, observed.entry, "incidence")
     title = "Cumulative incidence of another first event than relapse"
-    rest = Outcome("not_relapse", title, "", other, {}, months, notes)
+    rest = Outcome("not_relapse", title, "", other, {}, months, notes_of(target))
     return [replace(relapse, label="Relapse", axis="with the event", beside={"Another first event": other}), rest]
 
 
@@ -205,7 +221,10 @@ def _by_response(cohort: Cohort, key: str, months: tuple[float, ...], days: floa
         return None, what
     if key == "efs" and response.label == load_dictionary()["response"].label:
         return None, "non-response is itself an event and MRD response was not recorded; see overall survival"
-    target, why = target_of(cohort, _landmark_outcomes(key, days))
+    induction = response.label == load_dictionary()[INDUCTION].label
+    target, why = target_of(
+        cohort, _landmark_outcomes(key, days, "end_of_induction" if induction else "end_of_cycle_1")
+    )
     if target is None:
         return None, why
     own = response.some(target.rows)
@@ -224,11 +243,15 @@ def _by_response(cohort: Cohort, key: str, months: tuple[float, ...], days: floa
     return Outcome(f"{key}_landmark", title, _AXES[key], kept, group, months, notes), ""
 
 
-def _landmark_outcomes(key: str, days: float) -> list[Declared]:
+def _landmark_outcomes(key: str, days: float, origin: str) -> list[Declared]:
     """EFS here does not count non-response, which stands at the landmark; only the first event is in one column."""
     declared = load_dictionary().outcomes
-    clock = {"origin": "end_of_cycle_1", "landmark_days": days, "events_at_landmark": "exclude"}
+    clock: dict[str, Any] = {"origin": origin, "landmark_days": days, "events_at_landmark": "exclude"}
     names = ("efs_of_responders", "efs_without_non_response") if key == "efs" else ("overall_survival",)
+    if origin == "end_of_induction":
+        what = "the first event of any kind" if key == "efs" else "death from any cause"
+        clock |= {"clock_starts": "diagnosis", "definition": f"Time from day {days:g} of induction to {what}."}
+        names = ("efs_from_end_of_induction",) if key == "efs" else names
     return [{**declared[name], **clock, "name": name} for name in names]
 
 
@@ -258,6 +281,13 @@ def response_groups(cohort: Cohort, days: float) -> tuple[Grouping | None, str]:
     elif "response" in frame:
         yes, no = (np.asarray(frame["response"] == level) for level in ("response", "no_response"))
         names, said = ("response", "no response"), "MRD response was not recorded: response of the first course."
+    elif INDUCTION in frame and not any(name in frame for name in (*GROUPS, "mrd")):
+        # Treated at diagnosis: what decides there is the MRD of the end of induction.
+        value = frame[INDUCTION]
+        yes, no = np.asarray(value < MRD_THRESHOLD), np.asarray(value >= MRD_THRESHOLD)
+        names = ("MRD under 0.01 %", "MRD of 0.01 % or more")
+        said = "The clock of the file is taken to start with induction, and MRD to be that of its end."
+        return Grouping(dictionary[INDUCTION].label, (*names, NOT_KNOWN), np.where(yes, 0, np.where(no, 1, 2))), said
     else:
         return None, "needs the column mrd_response, mrd_after or response"
     label = dictionary["mrd_response" if names[0].startswith("MRD") else "response"].label

@@ -151,6 +151,91 @@ class LaneSet:
 
 
 @dataclass(frozen=True, slots=True)
+class Box:
+    """One time of a figure of boxes.
+
+    Attributes
+    ----------
+    label : str
+        When.
+    low, middle, high : float
+        Quartiles.
+    ends : (float, float) or None
+        The range, two patients' values: only where ``internal``.
+    """
+
+    label: str
+    low: float
+    middle: float
+    high: float
+    ends: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BoxSet:
+    """A variable before and later in the same patients.
+
+    Attributes
+    ----------
+    name, title : str
+    axis : str
+        What is measured, with its unit.
+    boxes : tuple of Box
+        By time.
+    lines : tuple of tuple of float
+        A patient each, a value at each time, nan where not known; empty unless ``internal``.
+    notes : tuple of str
+    """
+
+    name: str
+    title: str
+    axis: str
+    boxes: tuple[Box, ...]
+    lines: tuple[tuple[float, ...], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FlowBox:
+    """One box of a flow diagram.
+
+    Attributes
+    ----------
+    label : str
+        Who is in it.
+    lines : tuple of str
+        How many, and what became of them.
+    out : tuple of str
+        Who was left out on the way to it, and why.
+    """
+
+    label: str
+    lines: tuple[str, ...]
+    out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FlowChart:
+    """From the file to those whom each outcome counts.
+
+    Attributes
+    ----------
+    name, title : str
+    start : FlowBox
+        The file.
+    boxes : tuple of FlowBox
+        Each reached from the start.
+    notes : tuple of str
+    """
+
+    name: str
+    title: str
+    start: FlowBox
+    boxes: tuple[FlowBox, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """What one question gives: tables, curves, and why something is not there.
 
@@ -163,6 +248,8 @@ class Part:
         What could not be described, with the reason.
     lane_sets : tuple of LaneSet
         Empty unless ``internal``.
+    box_sets : tuple of BoxSet
+    charts : tuple of FlowChart
     """
 
     name: str
@@ -171,6 +258,8 @@ class Part:
     curve_sets: tuple[CurveSet, ...] = ()
     missing: tuple[str, ...] = field(default=())
     lane_sets: tuple[LaneSet, ...] = ()
+    box_sets: tuple[BoxSet, ...] = ()
+    charts: tuple[FlowChart, ...] = ()
 
 
 def shares(counts: Sequence[int], *, internal: bool) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,17 +12,22 @@ from numpy.typing import NDArray
 from riskml.cohort.cohort import Cohort
 from riskml.cohort.derive import with_inputs
 from riskml.runtime.dictionary import load_dictionary
+from riskml.training.describe.agreeing import agreeing, p_bound
 from riskml.training.describe.disclosure import Relation, exact, protected, settled, with_share
 from riskml.training.describe.displayed import displayed, enough, plain
 from riskml.training.describe.grades import NAMES, Unit, graded_columns, units_of
 from riskml.training.describe.group_tests import fisher, interval_text, mann_whitney, p_text, superiority
-from riskml.training.describe.grouping import ALL, grouping
+from riskml.training.describe.grouping import ALL, Grouping, grouping
 from riskml.training.describe.table import NOT_SHOWN, Part, Row, Table
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 SEVERE, WORST = 3, 5
 ANY, SEVERE_GRADE = "Any grade", "Grade 3 or more"
-KNOWN = 2  # the line of those with a known grade
+NONE, KNOWN = 3, 2  # lines of those without, and of those with a known grade
+# From these grades on. Shared tables have them in place of each grade: the higher are rare, and a rare grade would hide
+# the one below it, too. The second takes over where a line of grade 2 or more would hide more than it shows.
+FROM, FEWER = (1, 2, 3, 4), (1, 3, 4)
 # What the papers graded beside them.
 FACTORS = (
     *("age", "lymphocytes", "cd3", "cd4", "cd8", "cd4_cd8_ratio", "nk", "cd19"),
@@ -61,7 +67,7 @@ def toxicity(cohort: Cohort, *, internal: bool = False, group: str | None = "sta
     """
     groups, missing = grouping(cohort, group)
     names = tuple(graded_columns(cohort))
-    missing += tuple(f"{NAMES[name]}: no column {name} with a grade" for name in NAMES if name not in names)
+    missing += tuple(f"{NAMES[name]}: the cohort does not have its grades" for name in NAMES if name not in names)
     if not names:
         return Part("toxicity", "Toxicity", missing=missing)
     units = units_of(cohort, groups, names)
@@ -96,11 +102,13 @@ def _section(
     unit: Unit, name: str, columns: Sequence[str], *, internal: bool
 ) -> tuple[list[Row], list[dict[str, Any]]]:
     """One toxicity: its lines, and the numbers behind those columns in which nothing is hidden."""
-    kinds = _kinds(unit, unit.grades[name])
+    grade = unit.grades[name]
     inside = [unit.groups.code == code for code in range(len(unit.groups.levels))]
     inside += [np.ones_like(inside[0])] if len(columns) > len(inside) else []
-    counts = np.array([[int((mask & member).sum()) for member in inside] for mask, _ in kinds.values()])
-    shown = _texts(counts, internal=internal)
+    kinds, counts, shown = _written(unit, grade, inside, FROM, internal=internal)
+    fewer = None if internal else _written(unit, grade, inside, FEWER, internal=False)
+    if fewer and any(shown[list(kinds).index(kind)] != text for kind, text in zip(fewer[0], fewer[2], strict=True)):
+        kinds, counts, shown = fewer
     lines = [Row(NAMES.get(name) or load_dictionary()[name].label)]
     values: list[dict[str, Any]] = []
     for place, (kind, (_, indent)) in enumerate(kinds.items()):
@@ -111,7 +119,7 @@ def _section(
             table = np.array([counts[place, known], counts[KNOWN, known] - counts[place, known]])
             seen = all(exact(shown[line][at]) for line in (KNOWN, place) for at in known)
             comparison = fisher(table)
-            p_value = p_text(comparison.p_value) if seen else NOT_SHOWN
+            p_value = p_text(comparison.p_value) if seen else _bound(shown, place, unit.groups)
             if seen:
                 asked = {"toxicity": name, "unit": unit.name, "contrast": kind}
                 values.append({**asked, "test": comparison.test, "p_value": comparison.p_value})
@@ -123,37 +131,60 @@ def _section(
     return lines, values
 
 
-def _kinds(unit: Unit, grade: FloatArray) -> dict[str, tuple[NDArray[np.bool_], int]]:
+def _bound(shown: Sequence[Sequence[str]], place: int, groups: Grouping) -> str:
+    """What the print alone says of P where a count is hidden."""
+    without = shown[NONE] if place == NONE + 1 else [NOT_SHOWN] * len(shown[place])
+    rows = list(zip(shown[place], without, shown[KNOWN], strict=True))
+    told = agreeing(rows[:-1], rows[-1][:2]) if len(rows) > len(groups.levels) else None
+    return NOT_SHOWN if told is None else p_bound(told, groups.known)
+
+
+def _written(
+    unit: Unit, grade: FloatArray, inside: Sequence[BoolArray], starts: Sequence[int], *, internal: bool
+) -> tuple[dict[str, tuple[BoolArray, int]], NDArray[np.int_], list[list[str]]]:
+    """The lines of a toxicity, their counts in each column, and what may be written of them."""
+    kinds = _kinds(unit, grade, starts, internal=internal)
+    between = [] if internal else [(grade >= low) & (grade < high) for low, high in pairwise(starts)]
+    masks = [*(mask for mask, _ in kinds.values()), *between]
+    counts = np.array([[int((mask & member).sum()) for member in inside] for mask in masks])
+    return kinds, counts, _texts(counts, len(starts), internal=internal)[: len(kinds)]
+
+
+def _kinds(unit: Unit, grade: FloatArray, starts: Sequence[int], *, internal: bool) -> dict[str, tuple[BoolArray, int]]:
     """The lines of a toxicity in the order that ``_texts`` counts on: who is in each, and how deep it stands."""
+    each = {f"Grade {number}": (grade == number, 3) for number in range(1, WORST + 1)}
+    from_on = {f"Grade {number} or more": (grade >= number, 3) for number in starts[1:]}
     return {
         unit.many.capitalize(): (np.ones(len(grade), dtype=np.bool_), 1),
         "Grade not known": (np.isnan(grade), 1),
         "Grade known": (~np.isnan(grade), 1),
         "None (grade 0)": (grade == 0, 2),
         ANY: (grade >= 1, 2),
-        SEVERE_GRADE: (grade >= SEVERE, 2),
-        **{f"Grade {number}": (grade == number, 3) for number in range(1, WORST + 1)},
+        **((each | {SEVERE_GRADE: (grade >= SEVERE, 2)}) if internal else from_on),
     }
 
 
-def _texts(counts: NDArray[np.int_], *, internal: bool) -> list[list[str]]:
-    """What may be shown of the counts (lines by columns), which add up along both."""
+def _texts(counts: NDArray[np.int_], n_from: int, *, internal: bool) -> list[list[str]]:
+    """What may be shown of the counts (lines by columns), which add up along both; those between are not written."""
     n_lines, n_columns = counts.shape
     at = [list(range(line * n_columns, (line + 1) * n_columns)) for line in range(n_lines)]
+    if internal:
+        return [[f"{number:,}" for number in line] for line in counts.tolist()]
     sums: list[Relation] = []
-    for column in zip(*at, strict=True):
-        everybody, unknown, known, none, some, severe, *grades = column
-        sums += [((unknown, known), everybody), ((none, some), known)]
-        sums += [(grades, some), (grades[SEVERE - 1 :], severe)]
+    for everybody, unknown, known, none, *rest in zip(*at, strict=True):
+        from_on, single = rest[:n_from], rest[n_from:]
+        sums += [((unknown, known), everybody), ((none, from_on[0]), known)]
+        sums += [((one, more), both) for one, more, both in zip(single, from_on[1:], from_on, strict=False)]
     if n_columns > 1:
         sums += [(line[:-1], line[-1]) for line in at]
     # Sizes of groups, and how many of all had it, stand in other tables too: blurring them here hides nothing.
-    everybody, unknown, known, none, some = (line[-1] for line in at[: KNOWN + 3])
+    everybody, unknown, known, none, some = (line[-1] for line in at[: NONE + 2])
     numbers = counts.ravel().tolist()
     public = {everybody} | settled(at[0][:-1] or at[0], [numbers[place] for place in at[0][:-1] or at[0]])
     public |= settled((unknown, none, some), [numbers[place] for place in (unknown, none, some)])
     public |= {known} if unknown in public else set()
-    flat = protected(numbers, sums, public, internal=internal)
+    unseen = {place for line in at[NONE + 1 + n_from :] for place in line}
+    flat = protected(numbers, sums, public, unseen, internal=False)
     return [flat[line * n_columns : (line + 1) * n_columns] for line in range(n_lines)]
 
 

@@ -12,6 +12,7 @@ from riskml.reporting.figures.canvas import (
     blank,
     canvas,
     ceiling,
+    divided,
     finite,
     nothing,
     numbers,
@@ -20,6 +21,7 @@ from riskml.reporting.figures.canvas import (
     stamped,
     svg,
 )
+from riskml.training.describe.table import Lane, LaneSet
 from tests.reporting.figures.drawings import draw, words_in
 
 
@@ -72,3 +74,13 @@ def test_labels_are_spread_out_and_stay_in_order(places):
 @given(st.lists(st.floats(0, 1), min_size=1))
 def test_an_axis_reaches_above_every_share(shares):
     assert max(shares) <= ceiling(shares) <= 1
+
+
+def test_a_set_is_divided_into_sheets_that_keep_what_they_have_in_common():
+    many = LaneSet("swimmer", "Courses", tuple(Lane("", float(month)) for month in range(7)))
+    assert divided(many, "lanes", 7) == [many]
+    found = divided(many, "lanes", 3, kinds=("death",))
+    assert [(one.name, one.title) for one in found] == [(f"swimmer-{k}", f"Courses ({k} of 3)") for k in (1, 2, 3)]
+    assert [len(one.lanes) for one in found] == [3, 3, 1]
+    assert sum((one.lanes for one in found), ()) == many.lanes
+    assert {one.kinds for one in found} == {("death",)}

@@ -21,6 +21,13 @@ def made(**columns) -> Cohort:
     return cohort_from_table(RawTable(tuple(table.columns), table, np.arange(2, len(table) + 2), "0" * 64, "made.csv"))
 
 
+def read_rows(folder_of_test, rows, head) -> Cohort:
+    """A cohort from lines of a csv file, read as a user's file is."""
+    path = folder_of_test / "cohort.csv"
+    path.write_text("\n".join([head, *rows]) + "\n", encoding="utf-8")
+    return read_cohort(path)
+
+
 @functools.cache
 def embedded() -> Cohort:
     return read_cohort(folder("features") / "synthetic" / "cohort.csv")

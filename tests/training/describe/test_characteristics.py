@@ -10,24 +10,22 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-import riskml
-from riskml.resources import folder
 from riskml.training.describe.characteristics import characteristics
 from riskml.training.describe.group_tests import FISHER, FISHER_LARGER, KRUSKAL_WALLIS, MANN_WHITNEY
 from riskml.training.describe.table import NOT_SHOWN
+from tests.training.describe.made import embedded as embedded_cohort
+from tests.training.describe.made import read_rows
 
 HEAD = "patient_id,cycle_index,disease_status_at_start,sex,age,bcr_abl1,mrd,efs_time"
 
 
 def cohort_of(tmp_path, rows, head=HEAD):
-    path = tmp_path / "cohort.csv"
-    path.write_text("\n".join([head, *rows]) + "\n", encoding="utf-8")
-    return riskml.read_cohort(path)
+    return read_rows(tmp_path, rows, head)
 
 
 @pytest.fixture(scope="module")
 def embedded():
-    return riskml.read_cohort(folder("features") / "synthetic" / "cohort.csv")
+    return embedded_cohort()
 
 
 def lines(part):
@@ -173,8 +171,11 @@ def test_no_small_count_and_nothing_made_of_one_leaves_the_site(embedded):
     part = characteristics(embedded)
     assert not {1, 2, 3, 4} & set(shown_numbers(part))
     cells = lines(part)
-    # 7 and 4 of 51 and 54: the 7 would tell the 4 by the row's total, or the total would.
-    assert cells["KMT2A rearrangement"][-2:] == (NOT_SHOWN, NOT_SHOWN)
+    # 7 and 4 of 51 and 54: the 7 would tell the 4 by the row's total, or the total would; P of 10 and 1 is below 0.05.
+    assert cells["KMT2A rearrangement"][:2] == ("7 to 10", "<5")
+    assert cells["KMT2A rearrangement"][-2:] == ("-6 to 31", NOT_SHOWN)
+    assert any("Of one to four patients each: TCF3::HLF" in note for note in part.tables[0].notes)
+    assert "TCF3::HLF" not in cells
     assert ("kmt2a_r", "present") not in by_name(part)
     assert "; " not in cells["Age, years"][0]
     for value in part.tables[0].values:
@@ -192,9 +193,13 @@ def test_what_is_shown_never_tells_a_small_count(tmp_path_factory, counts):
     ]
     assume(sum(counts[:4]))
     part = characteristics(cohort_of(tmp_path_factory.mktemp("drawn"), rows), names=["bcr_abl1"])
+    if not part.tables:
+        assert 0 < sum(counts[:2]) < 5
+        assert part.missing == ("BCR::ABL1 (Ph+): of one to four patients",)
+        return
     assert not {1, 2, 3, 4} & set(shown_numbers(part))
     small = any(0 < size < 5 for size in counts)
     row = part.tables[0].rows[0]
     if small and len(part.tables[0].columns) > 1:
-        assert not re.match(r"[\d<]", row.cells[-1])
+        assert row.cells[-1] in {NOT_SHOWN, "–", "<0.05", "≥0.05"}
         assert part.tables[0].values == ()

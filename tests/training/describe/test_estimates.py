@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from riskml.training.describe.estimates import HIDDEN, Outcome, compare, curve_sets, estimates, outcome_table
+from riskml.training.describe.group_tests import p_text
 from riskml.training.describe.grouping import Grouping
 from riskml.training.describe.observed import Observed
 from riskml.training.describe.table import NOT_SHOWN
+from riskml.training.metrics.gray import gray_test
 from riskml.training.metrics.log_rank import log_rank
 from tests.training.describe.follow_up_cases import cell, value
 
@@ -68,7 +70,8 @@ def test_the_first_of_two_months_that_tell_a_small_count_is_kept():
     time, cause = [3] * 8 + [9] * 3 + [24] * 20, [1] * 11 + [0] * 20
     for months, kept, hidden in (((12.0, 6.0), "12 months", "6 months"), ((6.0, 12.0), "6 months", "12 months")):
         table = outcome_table(outcome(time, cause, [0] * 31, months=months, levels=("a",)), internal=False)
-        assert cell(table, "All", hidden) == NOT_SHOWN
+        assert hidden not in table.columns, "no column of what is not shown"
+        assert any(f"at {hidden}" in note for note in table.notes)
         assert cell(table, "All", kept) != NOT_SHOWN
     assert cell(table, "All", "Events") == "5 or more"  # 8 by month 6 are told, so 11 would tell 3
 
@@ -177,13 +180,47 @@ def test_other_curves_of_the_same_patients_stand_beside():
     assert curve_sets(replace(shown, axis=""), internal=True) == []
 
 
-def test_incidence_has_no_log_rank_test():
-    shown = outcome([1, 2, 3, 4, 5, 6], [1, 2, 1, 0, 2, 0], [0, 0, 0, 1, 1, 1], kind="incidence", months=(3.0,))
+def test_incidence_is_compared_by_grays_test():
+    time, cause, group = [1, 2, 3, 4, 5, 6], [1, 2, 1, 0, 2, 1], [0, 1, 0, 1, 0, 1]
+    shown = outcome(time, cause, group, kind="incidence", months=(3.0,))
     table = outcome_table(shown, internal=True)
-    assert "Log-rank P" not in table.columns
-    assert not [entry for entry in table.values if "test" in entry]
+    expected = gray_test(np.array(time, dtype=float), np.array(cause), np.array(group))
+    (test,) = [entry for entry in table.values if "test" in entry]
+    assert (test["test"], test["statistic"], test["freedom"]) == ("Gray", pytest.approx(expected.statistic), 1)
+    assert cell(table, "Group", "Gray's test P") == p_text(expected.p_value)
     assert all(len(row.cells) == len(table.columns) for row in table.rows)
     assert any("Aalen-Johansen" in note for note in table.notes)
+    by_group = curve_sets(shown, internal=True)[1]
+    assert by_group.notes[0].startswith("Gray's test P")
+
+
+def test_an_incidence_with_entry_times_has_no_test():
+    own = Observed(np.arange(2.0, 8.0), np.array([1, 2, 1, 0, 2, 1]), np.full(6, 0.5), "incidence")
+    group = {"class": Grouping("Group", ("a", "b"), np.array([0, 1, 0, 1, 0, 1]))}
+    shown = Outcome("relapse", "Relapse", "relapsed", own, group, (3.0,))
+    table = outcome_table(shown, internal=True)
+    assert not [column for column in table.columns if column.endswith(" P")]
+    assert not [entry for entry in table.values if "test" in entry]
+    assert all(len(row.cells) == len(table.columns) for row in table.rows)
+
+
+def test_the_difference_beside_a_test_by_hand():
+    # Of 20 and of 20, 10 and 5 events by month 6: 50 % and 75 %, and variances of p (1 - p) / n add up.
+    time, cause = [3] * 10 + [24] * 10 + [3] * 5 + [24] * 15, [1] * 10 + [0] * 10 + [1] * 5 + [0] * 15
+    table = outcome_table(outcome(time, cause, [0] * 20 + [1] * 20, months=(6.0,), levels=("a", "b")), internal=False)
+    (found,) = [entry for entry in table.values if "difference" in entry]
+    error = np.sqrt(0.5 * 0.5 / 20 + 0.75 * 0.25 / 20)
+    assert found["difference"] == pytest.approx(0.25)
+    assert (found["low"], found["high"]) == (
+        pytest.approx(0.25 - 1.959964 * error),
+        pytest.approx(0.25 + 1.959964 * error),
+    )
+    assert (found["difference_of"], found["from"], found["at"]) == ("b", "a", 6.0)
+    assert any(note.startswith("Group, at 6 months: b less a, 25.0 (") for note in table.notes)
+    few = outcome_table(
+        outcome([3] * 3 + [24] * 37, [1] * 3 + [0] * 37, [0] * 20 + [1] * 20, months=(6.0,)), internal=False
+    )
+    assert not [entry for entry in few.values if "difference" in entry], "three events would follow"
 
 
 @settings(max_examples=40)

@@ -136,8 +136,14 @@ def test_without_follow_up_there_are_no_lanes():
 def test_what_an_outcome_needs_is_said_without_rows():
     part = flow(made(patient_id=["a", "b"], icans_grade=[0, 0]))
     assert [table.name for table in part.tables] == ["flow_of_cohort"]
-    assert "flow into crs: crs_grade: the outcome crs needs this column" in part.missing
-    assert any(text.startswith("flow into icans: no row, or no event") for text in part.missing)
+    assert "flow into CRS of any grade during the course: needs crs_grade" in part.missing
+    assert any(text.startswith("flow into ICANS of any grade during the course: no row") for text in part.missing)
+
+
+def test_a_file_without_courses_is_told_where_its_clock_starts():
+    told = table_of(flow(made(patient_id=["a", "b"], age=[1, 2])), "flow_of_cohort").notes
+    assert any("No column tells of a course of blinatumomab" in note for note in told)
+    assert not any("No column" in note for note in table_of(flow(embedded()), "flow_of_cohort").notes)
 
 
 def test_an_event_of_unknown_kind_is_called_that():
@@ -151,3 +157,22 @@ def test_an_event_of_unknown_kind_is_called_that():
 def test_without_identifiers_rows_are_patients_and_that_is_said():
     table = table_of(flow(made(age=[1, 2, 3], icans_grade=[0, 1, 0])), "flow_of_cohort")
     assert "no patient identifier" in table.notes[0]
+
+
+@pytest.mark.parametrize("internal", [False, True])
+def test_the_flow_diagram_says_what_the_tables_say(internal):
+    part = flow(embedded(), internal=internal)
+    (chart,) = part.charts
+    assert chart.start.label.endswith("125")
+    assert chart.start.lines[0] == "Patients: 105"
+    table = table_of(part, "flow_of_outcomes")
+    assert [box.label for box in chart.boxes] == [row.label for row in table.rows if not row.cells]
+    response = chart.boxes[0]
+    assert response.lines[:2] == ("In: 51", "with the event: 9 (18 %)")
+    assert [text.rsplit(": ", 1)[1] for text in response.out] == ["20", "54"]
+    told = {row.cells[0] for row in table.rows if row.cells}
+    assert {text.rsplit(": ", 1)[1] for box in chart.boxes for text in (*box.lines, *box.out)} <= told
+
+
+def test_without_an_outcome_there_is_no_diagram():
+    assert flow(made(patient_id=["a", "b"], age=[1, 2])).charts == ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from riskml.training.describe.grouping import grouping
+from riskml.training.describe.grouping import grouping, usual_groups
 from tests.training.describe.made import embedded, made
 
 
@@ -53,3 +53,11 @@ def test_a_column_without_a_value_makes_no_groups():
     groups, missing = grouping(made(patient_id="ab", sex=["", ""]), "sex")
     assert groups.levels == ("All",)
     assert missing == ("groups by sex: the cohort does not have it",)
+
+
+def test_the_usual_groups_are_those_that_need_not_be_hidden():
+    ages = ["4"] * 6 + ["12"] * 6
+    cohort = made(patient_id=[f"p{k}" for k in range(12)], age=ages, sex=["f"] * 9 + ["m"] * 3)
+    assert usual_groups(cohort) == ("age_group",), "three boys would have to be hidden"
+    assert usual_groups(cohort, ("sex", "no_such_name")) == ()
+    assert usual_groups(embedded())[:2] == ("status_group", "disease_class_initial")

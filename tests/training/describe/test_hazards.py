@@ -9,7 +9,7 @@ import pytest
 
 from riskml.cohort.cohort import read_cohort
 from riskml.resources import folder
-from riskml.training.describe.hazards import DESCRIBES, hazards
+from riskml.training.describe.hazards import COLUMNS, DESCRIBES, hazards
 from riskml.training.describe.table import NOT_SHOWN
 from riskml.training.learners.cox_effects import cox_effects
 from tests.training.describe.follow_up_cases import cell, cohort_of, patients, table_of, value
@@ -138,10 +138,8 @@ def test_ratios_that_tell_small_counts_are_hidden():
     cohort = cohort_of(**lesion(3, 9))
     shared = table_of(hazards(cohort), "efs_hazards")
     heading = "BCR::ABL1 (Ph+)"
-    assert cell(shared, "present", "Events", heading) == "<5"
-    assert cell(shared, "absent", "Events", heading) == "5 or more"
-    assert cell(shared, "present", RATIO, heading) == NOT_SHOWN
-    assert cell(shared, heading, "P") == NOT_SHOWN
+    assert heading not in {row.label for row in shared.rows}
+    assert any("Not shown" in note and heading in note for note in shared.notes)
     assert not [entry for entry in list(shared.values) if entry["variable"] == "bcr_abl1"]
     assert cell(shared, "Age, per year", RATIO) != NOT_SHOWN
     team = table_of(hazards(cohort, internal=True), "efs_hazards")
@@ -219,10 +217,22 @@ def test_the_embedded_cohort():
     cohort = read_cohort(folder("features") / "synthetic" / "cohort.csv")
     for internal in (False, True):
         part = hazards(cohort, internal=internal)
-        assert [table.name for table in part.tables] == ["efs_hazards", "os_hazards"]
+        # Three deaths: ratios of them are for the team alone.
+        assert [table.name for table in part.tables] == ["efs_hazards", "os_hazards"][: 1 + internal]
+        assert internal or any("fewer than 5 events" in reason for reason in part.missing)
         for table in part.tables:
             assert all(len(row.cells) == len(table.columns) for row in table.rows)
     assert cell(table_of(part, "efs_hazards"), "R/R", "Events", CLASS) == "8"
-    shared = table_of(hazards(cohort), "os_hazards")  # three deaths
-    assert not list(shared.values)
-    assert {row.cells[2] for row in shared.rows} <= {NOT_SHOWN, "1 (reference)", ""}
+    assert cell(table_of(hazards(cohort), "efs_hazards"), "CR-MRDpos or CR-MRDneg", "Events", CLASS) == "6"
+
+
+def test_a_cohort_without_the_published_factors_has_the_next_model():
+    columns = {
+        name: column for name, column in lesion(8, 12).items() if name not in {"bcr_abl1", "disease_class_initial"}
+    }
+    cohort = cohort_of(**columns, sex=["female", "male"] * (len(columns["age"]) // 2))
+    table = table_of(hazards(cohort, internal=True), "efs_hazards")
+    assert {entry["variable"] for entry in table.values if entry["model"] == "multivariable"} == {"age", "sex"}
+    alone = table_of(hazards(cohort, internal=True, model=("age",)), "efs_hazards")
+    assert alone.columns == COLUMNS[:5], "no empty columns of a model there is not"
+    assert {len(row.cells) for row in alone.rows} == {5}

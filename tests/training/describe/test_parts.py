@@ -12,6 +12,8 @@ from riskml.cohort.cohort import Cohort, read_cohort
 from riskml.errors import UsageError
 from riskml.resources import folder
 from riskml.training.describe.parts import describe, groupable
+from riskml.training.describe.table import NOT_SHOWN
+from tests.repository import ROOT
 
 ORDER = ["flow", "characteristics", "response", "survival", "hazards", "toxicity", "immune", "regimen"]
 
@@ -31,10 +33,13 @@ def internal(cohort):
     return describe(cohort, internal=True)
 
 
+def drawn_in(part):
+    return (*part.charts, *part.curve_sets, *part.lane_sets, *part.box_sets)
+
+
 def names_of(parts):
-    return [
-        shown.name for part in parts for shown in (*part.tables, *part.curve_sets, *part.lane_sets)
-    ]  # a table and its figure may share a name: they are files of other kinds
+    # a table and its figure may share a name: they are files of other kinds
+    return [shown.name for part in parts for shown in (*part.tables, *drawn_in(part))]
 
 
 def bare(**columns):
@@ -52,10 +57,10 @@ def test_the_parts_come_in_the_order_of_a_paper(shared):
 @pytest.mark.parametrize("which", ["shared", "internal"])
 def test_every_table_and_every_figure_has_a_file_of_its_own(which, request):
     parts = request.getfixturevalue(which)
-    for kind in ("tables", "curve_sets", "lane_sets"):
+    for kind in ("tables", "curve_sets", "lane_sets", "box_sets", "charts"):
         counted = Counter(shown.name for part in parts for shown in getattr(part, kind))
         assert [name for name, number in counted.items() if number > 1] == []
-    drawn = [shown.name for part in parts for shown in (*part.curve_sets, *part.lane_sets)]
+    drawn = [shown.name for part in parts for shown in drawn_in(part)]
     assert len(drawn) == len(set(drawn)), "lanes and curves stand in one folder"
     assert all(name.replace("_", "").isalnum() for name in names_of(parts)), "safe as a file's name"
 
@@ -124,3 +129,29 @@ def test_a_cohort_without_its_columns_is_described_as_far_as_it_goes(columns, in
     parts = describe(bare(**columns), internal=internal)
     assert [part.name for part in parts] == ORDER
     assert all(part.tables or part.missing for part in parts), "nothing is left out without a word"
+
+
+OTHERS = {"aall0232": "target_aall0232/aall0232.csv", "kmsurv_bmt": "leukaemia_hsct/kmsurv_bmt.csv"}
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_cohort_of_another_treatment_is_described_by_what_it_has(data_file, name):
+    cohort = read_cohort(data_file(OTHERS[name]), ROOT / "tests" / "data" / f"{name}.toml")
+    parts = {part.name: part for part in describe(cohort)}
+    described = {name for name, part in parts.items() if part.tables}
+    assert described == {"flow", "characteristics", "survival", "hazards"}
+    assert len(parts["characteristics"].tables[0].columns) == 5, "two groups, all, effect, P"
+    assert [one for one in parts["survival"].curve_sets if len(one.curves) > 1], "groups are drawn"
+    assert "No column tells of a course of blinatumomab" in " ".join(parts["flow"].tables[0].notes)
+    for table in (table for part in parts.values() for table in part.tables):
+        cells = [cell for row in table.rows for cell in row.cells if cell]
+        assert sum(NOT_SHOWN in cell or cell == "–" for cell in cells) < len(cells) / 5, table.name
+        for place, column in enumerate(table.columns):
+            assert any(row.cells[place] for row in table.rows if row.cells), f"{table.name}: {column} is empty"
+
+
+def test_of_the_embedded_cohort_little_is_hidden(shared):
+    # 173 of 943 cells before levels were joined and ranges were given.
+    cells = [cell for part in shared for table in part.tables for row in table.rows for cell in row.cells if cell]
+    assert sum(NOT_SHOWN in cell for cell in cells) / len(cells) < 0.07

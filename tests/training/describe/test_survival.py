@@ -11,10 +11,11 @@ from riskml.cohort.cohort import read_cohort
 from riskml.cohort.published import read_published
 from riskml.errors import UsageError
 from riskml.resources import folder
+from riskml.training.describe.group_tests import p_text
 from riskml.training.describe.survival import response_groups, survival
-from riskml.training.describe.table import NOT_SHOWN
 from riskml.training.metrics.log_rank import log_rank
 from tests.cohort.skeleton import write_skeleton
+from tests.repository import ROOT
 from tests.training.describe.follow_up_cases import cell, cohort_of, curves_of, patients, table_of, value
 from tests.training.metrics.cases import read_columns
 
@@ -96,7 +97,11 @@ def test_relapse_by_hand(published):
     table = table_of(published, "relapse")
     found = value(table, group=CLASS, level="R/R", month=6.0)
     assert found["value"] == pytest.approx(2 / 30)
-    assert any("Gray's test is not implemented" in note for note in table.notes)
+    assert any("compared by Gray's test" in note for note in table.notes)
+    (tested, _) = [entry for entry in table.values if entry.get("test") == "Gray"]  # by class, and by status
+    assert tested["group"] == CLASS
+    assert tested["freedom"] == 2
+    assert cell(table, CLASS, "Gray's test P") == p_text(tested["p_value"])
     other = table_of(published, "not_relapse")
     assert value(other, level="All", month=12.0)["value"] > 0
     assert curves_of(published, "relapse").curves[0].value[0] == 0
@@ -105,12 +110,15 @@ def test_relapse_by_hand(published):
 def test_shared_tables_hide_what_the_team_sees(skeleton):
     part = survival(skeleton)
     table = table_of(part, "efs")
-    assert cell(table, "CR-MRDneg", "Events", CLASS) == "<5"
-    assert cell(table, "CR-MRDneg", "12 months", CLASS) == NOT_SHOWN
+    # 4 of 30 and 1 of 45: shown together, 5 of 75 as the paper's own comparison has them.
+    assert cell(table, "CR-MRDpos or CR-MRDneg", "Patients", CLASS) == "75"
+    assert cell(table, "CR-MRDpos or CR-MRDneg", "12 months", CLASS).startswith("93.3 % ± 2.9 %")
     assert cell(table, "R/R", "12 months", CLASS).startswith("73.3 % ± 8.1 %")
     everything = str(part)
     assert "P0" not in everything
-    assert "1 (" not in [cell(table, "CR-MRDneg", column, CLASS) for column in table.columns]
+    inside = table_of(survival(skeleton, internal=True), "efs")
+    assert value(inside, group=CLASS, level="CR-MRDneg", month=12.0)["value"] == pytest.approx(44 / 45)
+    assert not [row for row in table.rows if row.label in {"CR-MRDpos", "CR-MRDneg"} and row.cells[0] in {"30", "45"}]
 
 
 # ------------------------------------------------------------------ R's numbers
@@ -338,3 +346,35 @@ def test_the_embedded_cohort_is_quick_and_shares_no_small_number():
     for one in part.curve_sets:
         assert all(not {*curve.at_risk} & {"1", "2", "3", "4"} for curve in one.curves)
     assert any("MRD response was not recorded" in why for why in part.missing)
+
+
+# ------------------------------------------------------------------ other cohorts
+
+
+@pytest.mark.data
+def test_children_treated_at_diagnosis_are_compared_by_age_and_by_mrd_from_day_29(data_file):
+    cohort = read_cohort(data_file("target_aall0232/aall0232.csv"), ROOT / "tests" / "data" / "aall0232.toml")
+    part = survival(cohort)
+    assert [one.name for one in part.curve_sets] == [
+        f"{name}{by}"
+        for name, bys in (("efs", ("age_group", "sex")), ("os", ("age_group", "sex")))
+        for by in ("", *(f"_by_{by}" for by in bys))
+    ] + ["efs_landmark", "efs_landmark_by_response", "os_landmark", "os_landmark_by_response"]
+    table = table_of(part, "efs_landmark")
+    assert any("event-free and in follow-up on day 28" in note for note in table.notes)
+    low, high = (
+        value(table, level=level, month=12.0)["value"] for level in ("MRD under 0.01 %", "MRD of 0.01 % or more")
+    )
+    assert high < low - 0.05
+    # Who had an event by day 28, induction failures among them, is not compared by the MRD of that day.
+    assert int(cell(table, "All", "Patients")) < cohort.n_patients
+
+
+def test_mrd_of_the_end_of_induction_is_no_response_to_a_later_treatment():
+    columns = {"mrd_end_of_induction": [1e-5, 1e-4, 1e-2, np.nan]}
+    groups, said = response_groups(cohort_of(**columns), 28.0)
+    assert [groups.levels[code] for code in groups.code] == [
+        "MRD under 0.01 %", "MRD of 0.01 % or more", "MRD of 0.01 % or more", "not known",
+    ]  # fmt: skip
+    assert "start with induction" in said
+    assert response_groups(cohort_of(**columns, disease_status_at_start=["R/R"] * 4), 28.0)[0] is None

@@ -82,7 +82,10 @@ def test_shared_tables_of_the_embedded_cohort_tell_nothing_small(group):
     icans = lines(table_of(part, "toxicity_by_course"), "ICANS")
     if group == "status_group":
         # One and five: with six in all (other tables show it) "5 or more" would tell the one.
-        assert icans["Any grade"] == ("<5", "not shown", "6 (5 %)", "not shown")
+        assert icans["Any grade"] == ("<5", "not shown", "6 (5 %)", "≥0.05")
+        assert min(stats.fisher_exact([[k, 6 - k], [51 - k, 68 + k]]).pvalue for k in range(1, 5)) >= 0.05
+        # Of grade 2 or more five courses, all of one group: with six in all they would tell the one.
+        assert "Grade 2 or more" not in icans
         assert lines(table_of(part, "toxicity_by_course"), "CRS")["Any grade"][-1] == "0.146"
     for table in part.tables:
         for value in table.values:
@@ -128,7 +131,7 @@ def test_absent_columns_are_said_and_break_nothing():
     part = toxicity(made(patient_id=["a", "b"], age=[1, 2]))
     assert part.tables == ()
     for name in ("CRS", "ICANS", "Infection", "Neutropenia", "Thrombocytopenia"):
-        assert any(text.startswith(f"{name}: no column ") for text in part.missing)
+        assert any(text.startswith(f"{name}: the cohort does not have") for text in part.missing)
     everything_missing = toxicity(made(patient_id=["a", "b"], icans_grade=["", ""], crs_grade=["", ""]), group=None)
     assert everything_missing.tables == ()
 

@@ -13,6 +13,7 @@ import pytest
 from riskml.training import metrics
 from riskml.training.metrics import binary, competing, intervals, net_benefit, survival, time_dependent
 from riskml.training.metrics.d_calibration import d_calibration
+from riskml.training.metrics.gray import gray_test
 from riskml.training.metrics.log_rank import log_rank
 from riskml.training.metrics.proportional_hazards import proportional_hazards
 from riskml.training.metrics.smooth_calibration import smooth_calibration, smooth_calibration_at
@@ -78,6 +79,7 @@ CAUSES = {
         lambda t, k, r, at: competing.observed_expected_at(t, k, r, HORIZON, at),
     ),
     "fine_gray": ("time cause score entry", lambda t, k, x, at: fine_gray(np.asarray(x)[..., None], t, k, at)),
+    "gray_test": ("time cause", lambda t, k: gray_test(t, k, np.arange(len(t)) % 2)),
     "smooth_calibration_at": ("time cause risk entry", lambda t, k, r, at: smooth_calibration_at(t, k, r, HORIZON, at)),
     "decision_curve_at": (
         "time cause risk entry",
