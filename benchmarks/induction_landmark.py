@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from benchmarks.background_fidelity import REAL
 from riskml.cli.work import plan_jobs
-from riskml.runtime.card import interval_text
+from riskml.runtime.card_words import interval_text
 from riskml.runtime.dictionary import load_dictionary
 from riskml.training.evaluate import evaluate
 

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riskml.cli.options import add_cohort, add_command, named
+from riskml.cli.options import add_cohort, add_command, add_pdf, check_pdf, named, print_page
 from riskml.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def add_parser(commands: Any, summary: str) -> None:
     parser.add_argument("--by", metavar="NAME", help="compare the groups of this variable (default: the papers' own)")
     parser.add_argument("--months", nargs="+", type=float, metavar="M", help=_WHEN)
     parser.add_argument("--internal", action="store_true", help="show small counts; the result must not leave the site")
+    add_pdf(parser, "the page")
     parser.set_defaults(run=run)
 
 
@@ -46,6 +47,7 @@ def run(options: argparse.Namespace) -> int:
     from riskml.cli.reading import cohort_of
     from riskml.cli.work import make_folders
 
+    check_pdf(options)
     _check_months(options.months or ())
     if options.by is not None:
         from riskml.training.describe.parts import groupable
@@ -59,6 +61,7 @@ def run(options: argparse.Namespace) -> int:
     page, lines = write_description(
         cohort, out, by=options.by, internal=options.internal, months=options.months, command=_command(options)
     )
+    print_page(options, page)
     print("\n".join(lines))
     print(page)
     return 0
@@ -99,10 +102,9 @@ def _check_months(months: Sequence[float]) -> None:
 
 def _stamps(*, internal: bool, synthetic: bool) -> list[str]:
     """What each file must say of itself, for it is taken out of the folder on its own."""
-    from riskml.reporting.page import INTERNAL
-    from riskml.runtime.card import SYNTHETIC
+    from riskml.reporting.page import INTERNAL, SIMULATED
 
-    return [*([INTERNAL] if internal else []), *([SYNTHETIC] if synthetic else [])]
+    return [*([INTERNAL] if internal else []), *([SIMULATED] if synthetic else [])]
 
 
 def _tables(parts: Sequence[Part], stamps: Sequence[str]) -> Iterator[tuple[Path, str | bytes]]:

@@ -9,7 +9,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from riskml.cli.options import add_command, add_force_horizon, add_jobs, add_models, add_seed, named, reading
+from riskml.cli.options import (
+    add_command,
+    add_force_horizon,
+    add_jobs,
+    add_models,
+    add_pdf,
+    add_seed,
+    check_pdf,
+    named,
+    print_page,
+    reading,
+)
 
 _EXAMPLES = """examples:
   riskml evaluate cohort.csv --model non_response --out evaluation
@@ -25,6 +36,7 @@ def add_parser(commands: Any, summary: str) -> None:
     parser.add_argument("--by", metavar="NAME", help="leave out each value of this variable in turn (default: centre)")
     parser.add_argument("--quick", action="store_true", help="no bootstrap validation, learning curve or split by date")
     add_force_horizon(parser)
+    add_pdf(parser, "evaluation.html")
     add_jobs(parser, default=1)
     add_seed(parser, "folds and bootstraps")
     parser.set_defaults(run=run)
@@ -40,6 +52,7 @@ def run(options: argparse.Namespace) -> int:
     from riskml.runtime.files import write_whole
     from riskml.training.compare import compare
 
+    check_pdf(options)
     jobs = plan_jobs(
         options.cohort, options.model, options.columns, **reading(options), force_horizon=options.force_horizon
     )
@@ -62,7 +75,9 @@ def run(options: argparse.Namespace) -> int:
     ]
     cohort, command = CohortSummary.of(jobs[0].cohort), _command(options, [job.recipe.name for job in jobs])
     page = render_evaluation(models, cohort=cohort, comparison=found.comparison, command=command)
-    print(write_whole(out / "evaluation.html", page))
+    written = write_whole(out / "evaluation.html", page)
+    print_page(options, written)
+    print(written)
     return 0
 
 

@@ -7,7 +7,17 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riskml.cli.options import add_bundle, add_cohort, add_command, add_seed, check_times, named
+from riskml.cli.options import (
+    add_bundle,
+    add_cohort,
+    add_command,
+    add_pdf,
+    add_seed,
+    check_pdf,
+    check_times,
+    named,
+    print_page,
+)
 
 if TYPE_CHECKING:
     from riskml.training.explanation import CohortExplanation
@@ -33,6 +43,7 @@ def add_parser(commands: Any, summary: str) -> None:
     add_cohort(parser, "; needs no outcome")
     parser.add_argument("--at", nargs="+", type=float, metavar="MONTHS", help="months at which to explain survival")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder to write to")
+    add_pdf(parser, "explanation.html")
     add_seed(parser, "the bootstrap of importance")
     parser.set_defaults(run=run)
 
@@ -48,6 +59,7 @@ def run(options: argparse.Namespace) -> int:
     from riskml.training.aggregates import explain_aggregates
     from riskml.training.explanation import explain
 
+    check_pdf(options)
     bundle = open_bundle(options.bundle)
     check_times(options.at, bundle.model.kind)
     cohort = cohort_for(bundle, options)
@@ -60,6 +72,7 @@ def run(options: argparse.Namespace) -> int:
     summary, command = CohortSummary.of(cohort), f"riskml explain {named(options.bundle)} {named(options.cohort)}"
     html = render_explanation(aggregates, manifest=bundle.manifest, cohort=summary, command=_with(options, command))
     page = write_whole(out / "explanation.html", html)
+    print_page(options, page)
     _show(aggregates)
     print(page)
     return 0

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from riskml.errors import UsageError
 
 TYPE_CHECKING = False  # see riskml.record
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Any, NoReturn
+
+    from riskml.runtime.bundle import Bundle
 
 WIDTH = 80
 
@@ -75,6 +78,25 @@ def add_bundle(parser: Parser) -> None:
     parser.add_argument("bundle", help="a bundle folder, or a .zip of one")
 
 
+def add_signature(parser: Parser) -> None:
+    """Whose word a command takes for its bundles; :func:`opener` heeds it."""
+    what = "refuse a bundle that the owner of this Ed25519 key (PEM) has not signed"
+    parser.add_argument("--require-signature", metavar="PUBLICKEY", help=what)
+
+
+def opener(options: argparse.Namespace) -> Callable[[str | Path], Bundle]:
+    """How a command opens bundles: with the signature that was asked for, or without."""
+    from riskml.runtime.bundle import open_bundle
+
+    if options.require_signature is None:
+        return open_bundle
+    from functools import partial
+
+    from riskml.serving.signature import signed_by  # loads OpenSSL
+
+    return partial(open_bundle, verify=signed_by(options.require_signature))
+
+
 def add_models(parser: Parser) -> None:
     """The cohort and the recipes of every command that fits some."""
     add_cohort(parser)
@@ -122,6 +144,27 @@ def add_columns(parser: Parser) -> None:
 def reading(options: argparse.Namespace) -> dict[str, Any]:
     """How the file is to be read, as ``read_cohort`` and ``read_table`` take it."""
     return {"sheet": options.sheet, "encoding": options.encoding}
+
+
+def add_pdf(parser: Parser, page: str) -> None:
+    """The option of every command that writes a page."""
+    parser.add_argument("--pdf", action="store_true", help=f"also print {page} as a PDF (needs riskml[pdf])")
+
+
+def check_pdf(options: argparse.Namespace) -> None:
+    """Refuse ``--pdf`` before the work where nothing here can print."""
+    if options.pdf:
+        from riskml.reporting.pdf import check_printer
+
+        check_printer()
+
+
+def print_page(options: argparse.Namespace, page: Path) -> None:
+    """Write the PDF beside a page, where it was asked for."""
+    if options.pdf:
+        from riskml.reporting.pdf import write_pdf
+
+        write_pdf(page, page.with_suffix(".pdf"))
 
 
 def named(path: str) -> str:

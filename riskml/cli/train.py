@@ -6,7 +6,17 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from riskml.cli.options import add_command, add_force_horizon, add_jobs, add_models, add_seed, reading
+from riskml.cli.options import (
+    add_command,
+    add_force_horizon,
+    add_jobs,
+    add_models,
+    add_pdf,
+    add_seed,
+    check_pdf,
+    print_page,
+    reading,
+)
 
 _EXAMPLES = """examples:
   riskml train cohort.csv --model non_response efs --out out
@@ -19,6 +29,7 @@ def add_parser(commands: Any, summary: str) -> None:
     parser = add_command(commands, "train", summary, _EXAMPLES)
     add_models(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for bundles, evaluations and report.html")
+    add_pdf(parser, "report.html")
     add_jobs(parser, default=1)
     add_seed(parser, "folds and bootstraps")
     add_force_horizon(parser)
@@ -31,6 +42,7 @@ def run(options: argparse.Namespace) -> int:
     from riskml.cli.findings import warn
     from riskml.cli.work import plan_jobs, run_jobs, summary_lines
 
+    check_pdf(options)
     how = {"evaluate": not options.no_evaluate, "force_horizon": options.force_horizon}
     jobs = plan_jobs(options.cohort, options.model, options.columns, **reading(options), **how)
     warn((job.cohort, job.recipe.landmark, job.recipe.outcome) for job in jobs)
@@ -44,5 +56,6 @@ def run(options: argparse.Namespace) -> int:
         evaluate=not options.no_evaluate,
         command=command,
     )
+    print_page(options, Path(options.out) / "report.html")
     print("\n".join(summary_lines(bundles)))
     return 0

@@ -7,7 +7,17 @@ import json
 from pathlib import Path
 from typing import Any
 
-from riskml.cli.options import add_bundle, add_cohort, add_command, add_force_horizon, add_seed, named
+from riskml.cli.options import (
+    add_bundle,
+    add_cohort,
+    add_command,
+    add_force_horizon,
+    add_pdf,
+    add_seed,
+    check_pdf,
+    named,
+    print_page,
+)
 
 _EXAMPLES = """examples:
   riskml validate out/efs other_hospital.csv --out validation
@@ -20,7 +30,9 @@ def add_parser(commands: Any, summary: str) -> None:
     parser = add_command(commands, "validate", summary, _EXAMPLES)
     add_bundle(parser)
     add_cohort(parser)
-    parser.add_argument("--out", required=True, metavar="DIR", help="folder for validation.json and validation.html")
+    parser.add_argument(
+        "--out", required=True, metavar="DIR", help="folder for validation.json, its page, a TRIPOD+AI sheet"
+    )
     parser.add_argument(
         "--outcome",
         metavar="NAME|RECIPE.toml",
@@ -35,6 +47,7 @@ def add_parser(commands: Any, summary: str) -> None:
         "--development", metavar="FILE", help="the cohort the model was trained on, for a membership model of its rows"
     )
     add_force_horizon(parser)
+    add_pdf(parser, "validation.html")
     add_seed(parser, "the bootstrap intervals")
     parser.set_defaults(run=run)
 
@@ -42,13 +55,16 @@ def add_parser(commands: Any, summary: str) -> None:
 def run(options: argparse.Namespace) -> int:
     """Validate, write what was found and print the figures."""
     from riskml.cli.reading import cohort_of, read_known
+    from riskml.cli.work import write_sheet
     from riskml.reporting.cohort import CohortSummary
+    from riskml.reporting.tripod import tripod_ai_validation
     from riskml.reporting.validation import render_validation
     from riskml.runtime.bundle import open_bundle
     from riskml.runtime.files import write_whole
     from riskml.training.external import validate
     from riskml.training.transfer.monitor import monitor
 
+    check_pdf(options)
     bundle = open_bundle(options.bundle)
     cohort = cohort_of(options)
     settings = {"outcome": options.outcome, "force_horizon": options.force_horizon, "seed": options.seed}
@@ -61,6 +77,8 @@ def run(options: argparse.Namespace) -> int:
         result, manifest=bundle.manifest, cohort=CohortSummary.of(cohort), command=_command(options)
     )
     page = write_whole(out / "validation.html", html)
+    write_sheet(tripod_ai_validation(result, bundle), out)
+    print_page(options, page)
     _show(result)
     print(page)
     return 0
@@ -75,7 +93,7 @@ def _command(options: argparse.Namespace) -> str:
 
 
 def _show(result: dict[str, Any]) -> None:
-    from riskml.runtime.card import interval_text
+    from riskml.runtime.card_words import interval_text
 
     print(f"{result['model']} on {result['n_patients']} new patients, {result['n_events']} events")
     for name, metric in result["metrics"].items():

@@ -16,6 +16,7 @@ from riskml.cli.reading import Job, read_jobs
 
 if TYPE_CHECKING:
     from riskml.runtime.bundle import Bundle
+    from riskml.training.describe.table import Table
 
 
 UNFINISHED = ".unfinished"
@@ -58,6 +59,7 @@ def run_jobs(
 
     from riskml.reporting.cohort import CohortSummary
     from riskml.reporting.report import write_report
+    from riskml.reporting.tripod import tripod_ai
     from riskml.runtime.files import write_whole
     from riskml.training.fit import training_set
     from riskml.training.foreign import Foreign, train_foreign
@@ -97,7 +99,9 @@ def run_jobs(
             bundle.save(home / "bundle")
         if bundle.manifest["evaluation"] is not None:
             write_whole(home / "evaluation.json", json.dumps(bundle.manifest["evaluation"], indent=1) + "\n")
-        _write_tripod(bundle, home)
+        if bundle.model.members:  # an estimator that has no portable form is described by its own page
+            write_sheet(tripod_ai(bundle), home)
+        _write_nomogram(bundle, home)
         bundles.append(bundle)
     report = write_report(
         out / "report.html", cohort=CohortSummary.of(jobs[0].cohort), bundles=bundles, command=command
@@ -108,16 +112,25 @@ def run_jobs(
     return bundles
 
 
-def _write_tripod(bundle: Bundle, home: Path) -> None:
-    """The TRIPOD+AI sheet, for a spreadsheet and to be pasted into a manuscript."""
+def write_sheet(sheet: Table, home: Path) -> None:
+    """A TRIPOD+AI sheet, for a spreadsheet and to be pasted into a manuscript."""
     from riskml.reporting.tables import as_csv, as_fragment
-    from riskml.reporting.tripod import tripod_ai
     from riskml.runtime.files import write_whole
 
-    if bundle.model.members:  # an estimator that has no portable form is described by its own page
-        sheet = tripod_ai(bundle)
-        write_whole(home / f"{sheet.name}.csv", as_csv(sheet))
-        write_whole(home / f"{sheet.name}.html", as_fragment(sheet))
+    write_whole(home / f"{sheet.name}.csv", as_csv(sheet))
+    write_whole(home / f"{sheet.name}.html", as_fragment(sheet))
+
+
+def _write_nomogram(bundle: Bundle, home: Path) -> None:
+    """The model on paper, where it has such a form; one of an earlier model must not stay beside this one."""
+    from riskml.reporting.presentation import nomogram_file
+    from riskml.runtime.files import write_whole
+
+    place, drawing = home / "nomogram.svg", nomogram_file(bundle)
+    if drawing is None:
+        place.unlink(missing_ok=True)
+    else:
+        write_whole(place, drawing)
 
 
 def _prepare(out: Path, jobs: Sequence[Job]) -> None:
@@ -163,7 +176,7 @@ def summary_lines(bundles: Sequence[Bundle]) -> list[str]:
 
 def measure_lines(evaluation: Mapping[str, Any]) -> list[str]:
     """One line a measure."""
-    from riskml.runtime.card import interval_text
+    from riskml.runtime.card_words import interval_text
 
     return [f"  {name:<21} {interval_text(metric)}" for name, metric in evaluation["metrics"].items()]
 
@@ -171,7 +184,7 @@ def measure_lines(evaluation: Mapping[str, Any]) -> list[str]:
 def evaluation_lines(evaluation: Mapping[str, Any]) -> list[str]:
     """One recipe's honest performance, and what else was found, for a terminal."""
     size = f"{evaluation['n_patients']} patients, {evaluation['n_events']} events"
-    from riskml.runtime.card import interval_text
+    from riskml.runtime.card_words import interval_text
 
     lines = [f"{evaluation['model']}: {size}", *measure_lines(evaluation)]
     for against in dict.fromkeys(row["against"] for row in evaluation.get("differences", ())):

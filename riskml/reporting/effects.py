@@ -7,7 +7,7 @@ from typing import Any
 
 from riskml.reporting import figures, words
 from riskml.reporting.parts import Figure, Table
-from riskml.runtime.card import rank_text
+from riskml.runtime.card_words import rank_text
 from riskml.runtime.shares import percent
 
 Explanation = Mapping[str, Any]

@@ -8,35 +8,17 @@ from typing import Any
 from riskml.reporting import measures, performance, words
 from riskml.reporting.cohort import CohortSummary, about_cohort
 from riskml.reporting.judgement import judgement
+from riskml.reporting.methods_judged import cross_validated, looked_at, measured, merged
 from riskml.reporting.page import Box, Section, record, render_sections
 from riskml.reporting.parts import Part, Table, part, safe
+from riskml.reporting.references import numbered
 from riskml.runtime.shares import percent
 
 Model = Mapping[str, Any]
-_METHODS = (
-    (
-        "What was judged is the whole procedure: in every fold it was repeated without the patients left out, who "
-        "were then predicted with whatever of them is missing. Patients with the outcome are spread evenly over folds, "
-        "and all courses of a patient are in one. Point estimates of ranking are means over folds [1]. The interval of "
-        "an AUC is DeLong's on the logit scale with a t quantile and a variance inflated for the shared training folds "
-        "[2]; other intervals resample whole patients. What a recipe chooses on the data was chosen anew in each fold. "
-        "Reporting follows TRIPOD+AI [3], as far as software can fill it in."
-    ),
-    (
-        "No model comes with this page: riskml train makes one of a recipe. Cross-validation is not external "
-        "validation; other hospitals, years and assays are untested."
-    ),
-)
-_REFERENCES = (
-    (
-        "Collins GS, Dhiman P, Ma J, et al. Evaluation of clinical prediction models (part 1): from development to "
-        "external validation. BMJ 2024;384:e074819."
-    ),
-    (
-        "DeLong ER, DeLong DM, Clarke-Pearson DL. Comparing the areas under two or more correlated receiver operating "
-        "characteristic curves. Biometrics 1988;44:837-845."
-    ),
-    "Collins GS, Moons KGM, Dhiman P, et al. TRIPOD+AI statement. BMJ 2024;385:e078378.",
+_CLOSING = (
+    "No model comes with this page: riskml train makes one of a recipe. Cross-validation is not external validation; "
+    "other hospitals, years and assays are untested. Reporting follows TRIPOD+AI [@collins2024tripod], as far as "
+    "software can fill it in."
 )
 
 
@@ -73,15 +55,29 @@ def render_evaluation(
         sections.append(Section("comparison", "The models beside each other", list(_compared(comparison, names))))
     pinned = [("Cohort", line) for line in cohort.lines if "SHA-256" in line]
     pinned += [(f"Folds of {_name(model)}", model["evaluation"]["plan"]["digest"]) for model in models]
+    methods, references = numbered([*_methods(models, comparison), _CLOSING])
     return render_sections(
         title=f"riskml evaluation on {cohort.name}",
         heading=f"How well would these models do? Evaluation on {cohort.name}",
         lead=f"{len(models)} recipe{'s' if len(models) > 1 else ''}, judged by resampling.",
         synthetic=cohort.synthetic,
-        sections=[*sections, record(pinned, _METHODS)],
+        sections=[*sections, record(pinned, methods)],
         command=command,
-        references=_REFERENCES,
+        references=references,
     )
+
+
+def _methods(models: Sequence[Model], comparison: Mapping[str, Any] | None) -> list[str]:
+    """What was done, with marks for its sources."""
+    judged = [model["evaluation"] for model in models]
+    said = [[*cross_validated(one), *measured(one), *looked_at(one)] for one in judged]
+    texts = merged([_name(model) for model in models], said)
+    if comparison and comparison["chosen"]:
+        texts.append(
+            "What the best of several can be expected to do was corrected for the choice by resampling its out-of-fold "
+            "predictions [@tsamardinos2018]."
+        )
+    return texts
 
 
 def _name(model: Model) -> str:

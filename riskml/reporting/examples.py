@@ -64,27 +64,23 @@ def by_hand(bundle: Bundle) -> dict[str, Any] | None:
         total += coefficient * x
         shown = [bundle.dictionary[n].show(readings[n].value, readings[n].below) for n in feature.inputs]
         given = words.printed(", ".join(dict.fromkeys(shown)))
-        numbers = [words.decimal(n, 0 if n == int(n) else 4) for n in (x, coefficient, coefficient * x)]
+        numbers = [words.significant(n) for n in (x, coefficient, coefficient * x)]
         rows.append([predictor_label(bundle, feature), given, *numbers])
     horizon = _horizon(bundle)
     answer = value(bundle.model, known, (horizon,) if member.baseline else ())[0]
-    lp = words.decimal(total, 4)
+    lp = words.significant(total)
     if member.baseline is None:
-        formula, table = f"1 / (1 + exp({words.decimal(-total, 4)})) = {answer:.4f}", []
+        formula = f"1 / (1 + exp({words.significant(-total)})) = {answer:.4f}"
     else:
-        hazard = member.baseline.at(horizon)
-        formula = f"S({horizon:g}) = exp({words.MINUS}{hazard:.5f} × exp({lp})) = {answer:.4f}"
-        baseline = member.baseline
-        pairs = zip(baseline.times, baseline.cumulative_hazard, strict=True)
-        table = [[f"{t:g}", f"{h:.5f}", f"{math.exp(-h):.4f}"] for t, h in pairs if t]
+        hazard = words.significant(member.baseline.at(horizon))
+        formula = f"S({horizon:g}) = exp({words.MINUS}{hazard} × exp({lp})) = {answer:.4f}"
     return {
-        "intercept": words.decimal(member.linear.intercept, 4),
+        "intercept": words.significant(member.linear.intercept),
         "rows": rows,
         "sum": lp,
         "formula": formula,
         "answer": percent(answer),
         "horizon": f"{horizon:g}",
-        "baseline": table,
     }
 
 

@@ -146,16 +146,20 @@ def _optimism(block: Block) -> Part | None:
 
 
 def _size(block: Block | None, key: str) -> Part | None:
-    """The learning curves."""
+    """The learning curves, or why there are none."""
+    heading = "Would more patients help?"
+    if block and "withheld" in block:
+        return part(heading, sentences=[f"No learning curve is drawn. {sentence(block['withheld'])}"])
     if not block or not block.get("sizes"):
         return None
-    drawings, ranking = [_learning(block, f"{key}-learning", block["sizes"])], block.get("discrimination")
+    once = ", from one repeat of the folds" if (block.get("plan") or {}).get("repeats") == 1 else ""
+    drawings, ranking = [_learning(block, f"{key}-learning", block["sizes"], once)], block.get("discrimination")
     if ranking:
-        drawings.append(_learning(ranking, f"{key}-learning-ranking", block["sizes"]))
-    return part("Would more patients help?", block, figures=drawings)
+        drawings.append(_learning(ranking, f"{key}-learning-ranking", block["sizes"], once))
+    return part(heading, block, figures=drawings)
 
 
-def _learning(block: Block, name: str, sizes: Sequence[float]) -> Figure:
+def _learning(block: Block, name: str, sizes: Sequence[float], once: str) -> Figure:
     label, fitted = measures.label(block["measure"]), block.get("fitted")
     better = "lower" if measures.ideal(block["measure"]) == "0" else "higher"
     drawing = figures.learning_curve(
@@ -168,10 +172,14 @@ def _learning(block: Block, name: str, sizes: Sequence[float]) -> Figure:
     )
     caption = (
         f"Learning curve, {label}. Points: what models learned from so many of the patients achieved in the others, "
-        "with 95 % intervals. A line that still bends says that more patients would help"
+        f"with 95 % intervals{once}. "
     )
-    guess = "; its dashed part is a guess from the form of the curve, not a measurement"
-    return drawing, f"{caption}{guess if fitted else ''}."
+    if not fitted:
+        return drawing, f"{caption}Points that still get better to the right would say that more patients help."
+    caption += (
+        "A line that still bends says that more patients would help; its dashed part is a guess from the form of "
+    )
+    return drawing, f"{caption}the curve, not a measurement."
 
 
 def _stability(block: Block | None, key: str) -> Part | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from riskml.reporting import words
-from riskml.runtime.card import metric_label
+from riskml.runtime.card_words import metric_label
 
 # Errors: 0 is ideal, and less is better.
 _NO_ERROR = ("brier", "integrated_brier", "log_loss", "ici", "e50", "e90")

@@ -15,7 +15,7 @@ from riskml.reporting.figures.canvas import ACCENT, GREY, INK, PALE, STYLE, perc
 from riskml.reporting.figures.curves import draw_survival
 from riskml.reporting.figures.inputs import draw_waterfall, waterfall_height
 from riskml.runtime.bundle import Bundle
-from riskml.runtime.card import RESEARCH, SYNTHETIC
+from riskml.runtime.card_words import RESEARCH, SYNTHETIC
 from riskml.runtime.files import write_whole
 from riskml.runtime.prediction import Prediction, by_strength
 from riskml.runtime.shares import digits, frequency, percent

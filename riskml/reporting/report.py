@@ -12,6 +12,7 @@ from typing import Any
 
 from riskml.reporting import performance
 from riskml.reporting.cohort import CohortSummary
+from riskml.reporting.methods import methods
 from riskml.reporting.page import render
 from riskml.reporting.sections import learned_from, model_section, unit_of
 from riskml.runtime.bundle import Bundle
@@ -52,6 +53,7 @@ def render_report(*, cohort: CohortSummary, bundles: Sequence[Bundle], command: 
     """The report as text; arguments as for :func:`write_report`."""
     if not bundles:
         raise ValueError("a report needs at least one bundle, got none")
+    written, references = methods(bundles)
     return render(
         "report.html.j2",
         synthetic=cohort.synthetic or any(b.manifest["synthetic"] for b in bundles),
@@ -61,7 +63,8 @@ def render_report(*, cohort: CohortSummary, bundles: Sequence[Bundle], command: 
         summaries=[_summary(bundle) for bundle in bundles],
         models=[model_section(bundle, f"model-{n}") for n, bundle in enumerate(bundles, start=1)],
         records=[_record(bundle) for bundle in bundles],
-        folds=_resampling(bundles),
+        methods=written,
+        references=references,
         command=command,
     )
 
@@ -101,10 +104,3 @@ def _record(bundle: Bundle) -> list[str]:
         evaluation["plan"]["digest"] if evaluation else "–",
         ", ".join(f"{name} {version}" for name, version in manifest["versions"].items()),
     ]
-
-
-def _resampling(bundles: Sequence[Bundle]) -> str:
-    """How performance was estimated, as the manifests tell it."""
-    plans = [bundle.manifest["evaluation"]["plan"] for bundle in bundles if bundle.manifest["evaluation"]]
-    kinds = dict.fromkeys(f"{plan['repeats']} repeats of {plan['folds']}-fold" for plan in plans)
-    return " or ".join(kinds) or "no"

@@ -15,10 +15,20 @@ from riskml.reporting import effects, performance, words
 from riskml.reporting.examples import by_hand, drawn, examples, predictor_label
 from riskml.reporting.judgement import judgement
 from riskml.reporting.parts import Part, part
+from riskml.reporting.presentation import presentation
 from riskml.runtime.bundle import Bundle
-from riskml.runtime.card import learner_text, planning_text
+from riskml.runtime.card_words import learner_text, planning_text
 from riskml.runtime.score import quantile
 from riskml.runtime.small_cells import count
+
+# Parts of a report by the block of the manifest that they are drawn from.
+_BLOCKS = {
+    "decision_curve": "net benefit",
+    "differences": "comparison with something simpler",
+    "subgroups": "subgroups",
+    "learning_curve": "learning curve",
+    "stability": "instability of predictions",
+}
 
 
 def model_section(bundle: Bundle, key: str) -> dict[str, Any]:
@@ -50,10 +60,12 @@ def model_section(bundle: Bundle, key: str) -> dict[str, Any]:
         "performance": performance.beside_comparator(evaluation) if evaluation else [],
         "verdict": manifest["verdict"],
         "judgement": judgement(evaluation, key, stability=manifest.get("stability")),
+        "absent": absent(manifest),
         "plan": performance.resampling(evaluation) if evaluation else "",
         "groups": performance.calibration_groups(evaluation) if evaluation else [],
         "figures": list(_figures(bundle, key)),
         "effects": _effects_of(bundle, key),
+        "presentation": presentation(bundle, key),
         "by_hand": by_hand(bundle),
         "examples": examples(bundle, key),
         "limitations": list(limitations(bundle)),
@@ -181,10 +193,34 @@ def limitations(bundle: Bundle) -> Iterator[str]:
     if training["n_file_rows"] > training["n_rows"]:
         yield "Rows were left out of the training data (see above): results hold for those who stayed in."
     yield _on_missing(manifest)
-    evaluation = manifest["evaluation"]
-    if evaluation and evaluation["folds_not_estimable"]:
-        yield f"{evaluation['folds_not_estimable']} test folds could not be ranked: too few events to spread over them."
+    if manifest["applies_to"]:
+        yield f"It speaks of these patients only: {dict(facts(bundle))['For whom']}. Of others it has learned nothing."
+    yield from _judged_limits(manifest["evaluation"])
     yield "Cross-validation is not external validation: other hospitals, years and assays are untested."
+
+
+def _judged_limits(evaluation: Mapping[str, Any] | None) -> Iterator[str]:
+    """What the evaluation could not tell."""
+    if not evaluation:
+        return
+    if skipped := evaluation["folds_not_estimable"]:
+        tests = evaluation["plan"]["repeats"] * evaluation["plan"]["folds"]
+        yield f"{skipped} of {tests} test folds could not be ranked: too few events to spread over them."
+    groups = [row for row in evaluation.get("subgroups") or () if row["n_patients"] not in {None, "0"}]
+    silent = [row for row in groups if not row.get("metrics")]
+    if silent:
+        which = "any of the" if len(silent) == len(groups) else f"{len(silent)} of the {len(groups)}"
+        yield f"How well it serves {which} subgroups named beforehand is not known: too few patients or events in them."
+
+
+def absent(manifest: Mapping[str, Any]) -> str:
+    """What a report has elsewhere and this bundle does not hold, as one sentence; "" where all is there."""
+    evaluation = manifest["evaluation"]
+    if not evaluation:
+        return ""
+    held = {**evaluation, "stability": manifest.get("stability")}
+    gone = [name for key, name in _BLOCKS.items() if not held.get(key)]
+    return f"Not in this bundle, so not shown: {', '.join(gone)}." if gone else ""
 
 
 def _on_missing(manifest: Mapping[str, Any]) -> str:

@@ -8,10 +8,12 @@ from typing import Any
 from riskml.reporting import measures, performance, words
 from riskml.reporting.cohort import CohortSummary, about_cohort, who_was_left_out
 from riskml.reporting.judgement import judgement
+from riskml.reporting.methods_judged import looked_at, measured
 from riskml.reporting.mix import case_mix, labelled
 from riskml.reporting.monitoring import monitoring, watched_by
 from riskml.reporting.page import Box, Section, record, render_sections
 from riskml.reporting.parts import Finding, Part, part, sentence
+from riskml.reporting.references import numbered
 from riskml.runtime.dictionary import Dictionary
 from riskml.runtime.small_cells import count
 
@@ -39,39 +41,19 @@ _CONCLUSIONS = {
     ),
 }
 _RUNGS = {"intercept": "the level of the risks", "intercept_and_slope": "level and spread of the risks"}
-_METHODS = (
-    (
-        "The model was not changed: the bundle predicted each of these patients with whatever of them is missing, and "
-        "the predictions were set against what happened [1]. Intervals resample whole patients; that of an AUC is "
-        "DeLong's on the logit scale. What the ranking would be here if the model were right is the model-based C [2]. "
-        "Membership says whether these are the same kind of patients as those of development [3]. The cut-offs behind "
-        "the conclusion are conventions of this package; docs/validation.md lists them."
-    ),
+_FROZEN = (
+    "The model was not changed: the bundle predicted each of these patients with whatever of them is missing, and the "
+    "predictions were set against what happened [@riley2024part2]."
+)
+_TRANSPORT = (
+    "What the ranking would be here if the model were right is the model-based C [@klaveren2016]. Membership says "
+    "whether these are the same kind of patients as those of development [@debray2015]. The cut-offs behind the "
+    "conclusion are conventions of this package; docs/validation.md lists them."
 )
 _OVER_TIME = (
-    (
-        "Batches are watched by limits of two and three standard deviations [4] and, where they have an order, by a "
-        "risk-adjusted cumulative sum [5] whose limit comes from series simulated under the model for these patients."
-    ),
-)
-_REFERENCES = (
-    (
-        "Riley RD, Archer L, Snell KIE, et al. Evaluation of clinical prediction models (part 2): how to undertake an "
-        "external validation study. BMJ 2024;384:e074820."
-    ),
-    (
-        "van Klaveren D, et al. A new concordance measure for risk prediction models in external validation settings. "
-        "Stat Med 2016;35:4136-4152."
-    ),
-    (
-        "Debray TPA, et al. A new framework to enhance the interpretation of external validation studies of clinical "
-        "prediction models. J Clin Epidemiol 2015;68:279-289."
-    ),
-    "Spiegelhalter DJ. Funnel plots for comparing institutional performance. Stat Med 2005;24:1185-1202.",
-    (
-        "Steiner SH, Cook RJ, Farewell VT, Treasure T. Monitoring surgical performance using risk-adjusted cumulative "
-        "sum charts. Biostatistics 2000;1:441-452."
-    ),
+    "Batches are watched by limits of two and three standard deviations [@spiegelhalter2005] and, where they have an "
+    "order, by a risk-adjusted cumulative sum [@steiner2000] whose limit comes from series simulated under the model "
+    "for these patients."
 )
 
 
@@ -109,14 +91,16 @@ def render_validation(
         ("Bundle", result["digest"]),
         ("Cohort", f"sha256:{result['cohort_sha256']}"),
     ]
+    said = [" ".join([_FROZEN, *measured(result)]), " ".join(looked_at(result)), _TRANSPORT]
+    methods, references = numbered([text for text in [*said, _OVER_TIME if watched else ""] if text])
     return render_sections(
         title=f"riskml validation of {manifest['name']} on {cohort.name}",
         heading=f"Does it hold here? {manifest['label']}, validated on {cohort.name}",
         lead=f"A finished model ({manifest['name']}, version {manifest['version']}) on patients it has never seen.",
         synthetic=result["synthetic"],
-        sections=[*sections, record(pinned, [*_METHODS, *(_OVER_TIME if watched else ())])],
+        sections=[*sections, record(pinned, methods)],
         command=command,
-        references=_REFERENCES if watched else _REFERENCES[:3],
+        references=references,
     )
 
 

@@ -56,6 +56,21 @@ def decimal(number: float | None, digits: int = 2) -> str:
     return text.removeprefix("-") if float(text) == 0 else text.replace("-", MINUS)
 
 
+def significant(number: float, digits: int = 6) -> str:
+    """A number with so many significant digits, without an exponent and without zeros that say nothing.
+
+    Examples
+    --------
+    >>> significant(0.000123456789), significant(1234567.0), significant(2.5)
+    ('0.000123457', '1234567', '2.5')
+    """
+    if not number:
+        return "0"
+    places = max(0, digits - 1 - math.floor(math.log10(abs(number))))
+    text = decimal(number, places)
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def ratio(number: float) -> str:
     """An odds or hazard ratio with about two significant digits."""
     if number >= 1000:
@@ -208,21 +223,30 @@ def events_per_predictor(n_events: int, n_predictors: int) -> str:
     return f"{text}: enough for stable averages, not for fine distinctions between patients."
 
 
-def transform(feature: Feature, dictionary: Dictionary) -> str:
-    """What is done to the inputs before they meet their coefficient."""
+def transform(feature: Feature, dictionary: Dictionary, *, digits: int = 3) -> str:
+    """What is done to the inputs before they meet their coefficient; with more ``digits`` enough to compute it."""
     variable = dictionary[feature.inputs[0]]
     if feature.op == "log10":
-        floor = printed(variable.quantity.show(feature.parameter))
-        return f"log10 of the value {_unit(variable)}; less than {floor} counts as that"
+        return f"log10 of the value {_unit(variable)}; less than {_cut(variable, feature, digits)} counts as that"
     if feature.op == "at_least":
-        return f"1 if {printed(variable.show(float(feature.parameter)))} or more, else 0"
+        return f"1 if {_cut(variable, feature, digits)} or more, else 0"
     if feature.op == "hinge":
-        return f"what exceeds {printed(variable.quantity.show(feature.parameter))}, else 0"
+        computed = f", {_unit(variable)}" if digits > 3 else ""
+        return f"what exceeds {_cut(variable, feature, digits)}, else 0{computed}"
     if feature.op == "level":
         return f"1 if {' or '.join(feature.parameter)}, else 0"
     if variable.kind == "tristate":
         return "1 if present, 0 if absent" if len(feature.inputs) == 1 else "how many of them are present"
     return f"the value {_unit(variable)}"
+
+
+def _cut(variable: Variable, feature: Feature, digits: int) -> str:
+    """A transform's parameter in the unit that people read."""
+    quantity, x = variable.quantity, float(feature.parameter)
+    if digits <= 3:
+        return printed(quantity.show(x))
+    factor = (quantity.factor(quantity.display) if quantity.display else 1.0) or 1.0
+    return printed(f"{significant(x / factor, digits)} {quantity.display}".strip())
 
 
 def _unit(variable: Variable) -> str:

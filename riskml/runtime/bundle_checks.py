@@ -14,6 +14,7 @@ from riskml.runtime.digest import digest_of
 from riskml.runtime.inputs import derived_names, known_values, patient_readings
 from riskml.runtime.model import FORMAT, level_inputs
 from riskml.runtime.questions import ask, at_months, interval
+from riskml.runtime.review import is_day
 
 TYPE_CHECKING = False  # see riskml.record
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ MANIFEST = "manifest.json"
 FILES = ("model.json", "golden.json", "CARD.md")
 # What the model does over its cohort, in aggregates; bundles made before there was one have none.
 EXPLANATION = "explanation.json"
+# Who vouches for the manifest's bytes, where somebody does (docs/signing.md): of no use to anyone who has not the key.
+SIGNATURE = "manifest.sig"
 
 # What every door reads from a manifest, so that a bundle which lacks it is refused when opened and not when used.
 _KEYS: Mapping[str, type | tuple[type, ...]] = {
@@ -54,6 +57,8 @@ _KEYS: Mapping[str, type | tuple[type, ...]] = {
     "versions": dict,
     "dictionary": dict,
 }
+# What bundles made before there was this do not have.
+_OPTIONAL: Mapping[str, type] = {"date": str, "review_by": str, "owner": str, "contact": str, "tripod_ai": dict}
 
 # Golden predictions must come back to this; the last digits of exp() may differ between machines.
 TOLERANCE = 1e-9
@@ -102,6 +107,12 @@ def check_digests(manifest: Mapping[str, Any], raw: Mapping[str, bytes]) -> None
 def check_manifest(manifest: Mapping[str, Any]) -> None:
     """Refuse a manifest without a key that some door reads, or with another type in it."""
     wrong = [name for name, kind in _KEYS.items() if name not in manifest or not isinstance(manifest[name], kind)]
+    given = {name: manifest[name] for name in _OPTIONAL if manifest.get(name) is not None}
+    wrong += [
+        name
+        for name, value in given.items()
+        if not isinstance(value, _OPTIONAL[name]) or (name in ("date", "review_by") and not is_day(value))
+    ]
     if wrong:
         raise BundleError(f"the manifest lacks or misuses {', '.join(wrong)}: fetch the bundle again")
 

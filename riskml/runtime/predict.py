@@ -16,6 +16,7 @@ from riskml.runtime.model import PortableModel, Value
 from riskml.runtime.parsing import Reading
 from riskml.runtime.prediction import Estimate, ExpectedMonths, Prediction, Remark, WhatIf
 from riskml.runtime.questions import Question, ask, at_months, difference, given_event_free, interval, restricted_mean
+from riskml.runtime.review import is_overdue
 
 TYPE_CHECKING = False  # see riskml.record
 if TYPE_CHECKING:
@@ -227,10 +228,9 @@ def _remarks(prediction: Prediction, *, explain: bool) -> list[Remark]:
     return found
 
 
-def _warnings(
-    bundle: Bundle, readings: Mapping[str, Reading], missing: Sequence[str], concerned: Sequence[Concern]
-) -> list[Remark]:
-    manifest, found = bundle.manifest, []
+def _of_the_model(manifest: Mapping[str, Any]) -> list[Remark]:
+    """What is said of every patient: where the model comes from, how old and of what use it is."""
+    found = []
     if manifest["synthetic"]:
         found.append(
             Remark(
@@ -240,6 +240,8 @@ def _warnings(
         )
     if "published" in manifest:
         found.append(Remark("published_counts", manifest["published"]))
+    if is_overdue(manifest):
+        found.append(Remark("review_due", f"this model was due for review on {manifest['review_by']}"))
     if not manifest["usable_signal"]:
         found.append(
             Remark(
@@ -247,6 +249,13 @@ def _warnings(
                 f"in honest cross-validation this model was not shown to beat the comparator: {manifest['verdict']}",
             )
         )
+    return found
+
+
+def _warnings(
+    bundle: Bundle, readings: Mapping[str, Reading], missing: Sequence[str], concerned: Sequence[Concern]
+) -> list[Remark]:
+    found = _of_the_model(bundle.manifest)
     if any(concern.outside for concern in concerned):
         found.append(Remark("outside_domain", "this patient is unlike those the model learned from; see the reasons"))
     found += [Remark(concern.code, concern.message, concern.input) for concern in concerned]

@@ -92,6 +92,7 @@ def evaluate(
     store: Store | None = None,
     by: str | None = None,
     thorough: bool = False,
+    curve: bool = False,
 ) -> Evaluation:
     """Repeated cross-validation of the whole pipeline, grouped by patient and stratified by outcome.
 
@@ -111,6 +112,8 @@ def evaluate(
         The variable of internal-external validation; each of its values is left out in turn. The centre if not given.
     thorough : bool
         Also bootstrap validation, a learning curve and a split by date, which take many more fits.
+    curve : bool
+        Of these the learning curve alone, and only where it takes few more: what a training does.
 
     Raises
     ------
@@ -123,7 +126,7 @@ def evaluate(
     Collins GS et al. Evaluation of clinical prediction models (part 1). BMJ 2024;384:e074819.
     """
     bench = bench_of(recipe, cohort, seed, jobs, progress, store)
-    return judge(bench, cohort, by=by, thorough=thorough).evaluation
+    return judge(bench, cohort, by=by, thorough=thorough, curve=curve).evaluation
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,9 @@ class Judged:
     inflation: float
 
 
-def judge(bench: Bench, cohort: Cohort, *, by: str | None = None, thorough: bool = False) -> Judged:
+def judge(
+    bench: Bench, cohort: Cohort, *, by: str | None = None, thorough: bool = False, curve: bool = False
+) -> Judged:
     """What :func:`evaluate` does, once the rows are known; arguments as there."""
     recipe, rows, seed, say = bench.recipe, bench.rows, bench.seed, bench.progress or (lambda _: None)
     groups = groups_of(bench, cohort, by)  # before anything is fitted: a mistyped name should cost seconds
@@ -165,7 +170,7 @@ def judge(bench: Bench, cohort: Cohort, *, by: str | None = None, thorough: bool
         distribution=risk_distribution(pooled.risk, rows.event, rows.time, horizon, rows.entry),
         usable_signal=usable,
         verdict=words,
-        parts=parts_of(bench, cohort, plan, pooled, points, groups, thorough=thorough),
+        parts=parts_of(bench, cohort, plan, pooled, points, groups, thorough=thorough, curve=curve),
     )
     return Judged(evaluation, pooled, points, inflation(plan))
 

@@ -55,6 +55,11 @@ class Recipe:
     without_studies : tuple of str
         Studies of ``features/evidence.toml`` that literature priors and directions must not use: those the cohort comes
         from, or was simulated from.
+    date, review_by : str or None
+        When this version was fixed, and when somebody has to look at it again, as YYYY-MM-DD. Written by hand: a bundle
+        made twice is the same to the last byte.
+    owner, contact : str or None
+        Who answers for the model, and how they are reached.
     """
 
     name: str
@@ -82,6 +87,10 @@ class Recipe:
     without_studies: tuple[str, ...] = ()
     force_horizon: bool = False
     thresholds: tuple[float, float] = (0.05, 0.5)
+    date: str | None = None
+    review_by: str | None = None
+    owner: str | None = None
+    contact: str | None = None
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -163,6 +172,10 @@ def _recipe(raw: Mapping[str, Any], path: Path, dictionary: Dictionary) -> Recip
         without_studies=tuple(raw.get("evidence", {}).get("without_studies", ())),
         force_horizon=evaluation.get("force_horizon", False),
         thresholds=tuple(evaluation.get("thresholds", (0.05, 0.5))),
+        date=raw.get("date"),
+        review_by=raw.get("review_by"),
+        owner=raw.get("owner"),
+        contact=raw.get("contact"),
     )
 
 

@@ -15,6 +15,7 @@ from riskml.runtime.dictionary import Dictionary, Variable
 from riskml.runtime.explain import MAX_INPUTS
 from riskml.runtime.inputs import read_inputs
 from riskml.runtime.model import OPS
+from riskml.runtime.review import is_day
 from riskml.runtime.time_responses import DISTRIBUTIONS
 from riskml.training.ensemble import COMBINED
 from riskml.training.learners.outside import KIND as OUTSIDE
@@ -64,6 +65,7 @@ _RANGE = Rule(
     "a list of two numbers, the lowest and the highest",
 )
 _TABLE = Rule(lambda value: isinstance(value, dict), "a table")
+_DAY = Rule(is_day, 'a day in quotes, such as "2028-11-30"')
 _TABLES = Rule(lambda value: _is_list(value, _TABLE.holds), "a list of tables, [[...]]")
 
 # The name becomes a folder.
@@ -90,6 +92,10 @@ _KEYS: Mapping[str, Rule] = {
     "uncertainty": _TABLE,
     "evidence": _TABLE,
     "golden": _TABLES,
+    "date": _DAY,
+    "review_by": _DAY,
+    "owner": _TEXT,
+    "contact": _TEXT,
 }
 _SETTINGS: Mapping[str, Mapping[str, Rule]] = {
     "evaluation": {
@@ -169,6 +175,7 @@ def faults_of(raw: Mapping[str, Any], dictionary: Dictionary) -> Iterator[Fault]
     if kind == "survival":
         yield from _horizon_faults(raw, sound)
     yield from _study_faults(sound.get("evidence", {}).get("without_studies"))
+    yield from _review_faults(sound.get("date"), sound.get("review_by"))
 
 
 def _wrong(place: str, rule: Rule, value: Any) -> Fault:
@@ -266,6 +273,11 @@ def _horizon_faults(raw: Mapping[str, Any], sound: Mapping[str, Any]) -> Iterato
     if asked and _rises(grid) and grid[-1] < max(asked):
         rule = f"must reach {max(asked):g} months, the last that is reported or judged"
         yield Fault(None, "learner.grid_months", rule, f"{grid[-1]:g}", "add later months to the grid")
+
+
+def _review_faults(date: str | None, by: str | None) -> Iterator[Fault]:
+    if date is not None and by is not None and by <= date:
+        yield Fault(None, "review_by", f"must come after the recipe's date, {date}", by, "set a later day")
 
 
 def _study_faults(left_out: Any) -> Iterator[Fault]:

@@ -27,6 +27,7 @@ from riskml.training.precision import rounded
 from riskml.training.recipe import Recipe
 from riskml.training.resample import bootstrap_rows
 from riskml.training.tasks import Steps, Store, run_tasks, steps
+from riskml.training.tripod_items import completion
 
 # Digits kept: more than any use needs, few enough that the same run gives the same bytes on another machine.
 DIGITS = 12
@@ -80,7 +81,7 @@ def train(
     rows = training_set(recipe, cohort)
     judged = evaluation
     if judged is None:
-        judged = evaluate(recipe, cohort, seed=seed, jobs=jobs, progress=progress, store=store)
+        judged = evaluate(recipe, cohort, seed=seed, jobs=jobs, progress=progress, store=store, curve=True)
     say(f"{recipe.name}: {rows.definition}")
     say(f"{recipe.name}: fitting all {rows.n_patients} patients and {recipe.bootstrap} bootstrap samples of them")
     ensemble = fit_pipeline(recipe, rows)[-1]
@@ -97,6 +98,7 @@ def train(
     columns = {name: rows.frame[name].to_numpy() for name in model.inputs}
     explained = training_explanation(manifest, model, Rows(columns, rows.patient, rows.event), dictionary, seed=seed)
     manifest["importance"] = importance_of(explained)
+    manifest["tripod_ai"] = completion(manifest)
     golden = [golden_entry(manifest, model, dictionary, patient) for patient in recipe.golden]
     return seal(manifest, model, golden, card(manifest), explained)
 

@@ -10,7 +10,8 @@ from riskml.cohort.derive import with_inputs
 from riskml.cohort.outcomes import Target
 from riskml.errors import NotEstimableError
 from riskml.runtime.bundle import Bundle, golden_entry, seal
-from riskml.runtime.card import card, interval_text
+from riskml.runtime.card import card
+from riskml.runtime.card_words import interval_text
 from riskml.runtime.model import PortableModel
 from riskml.training.aggregates import importance_of, training_explanation
 from riskml.training.external import checked_target, predictions
@@ -24,6 +25,7 @@ from riskml.training.transfer.ladder import EVENTS_FOR, Choice, Gate, gates_of, 
 from riskml.training.transfer.problem import Cases, pose
 from riskml.training.transfer.refit import Refit
 from riskml.training.transfer.revision import updated, updated_draws
+from riskml.training.tripod_items import completion
 
 # Fields of a parent's manifest that a child makes anew.
 _OWN = {"format", "digest", "files"}
@@ -99,6 +101,7 @@ def update(bundle: Bundle, cohort: Cohort, *, seed: int = 0, force_horizon: bool
         "verdict": f"{said}; {_words(step)}",
         "lineage": [*bundle.manifest.get("lineage", []), step],
     }
+    manifest["tripod_ai"] = completion(manifest)
     return seal(manifest, model, golden, card(manifest), explained)
 
 

@@ -27,13 +27,14 @@ def test_it_writes_bundles_a_report_and_a_prediction(demo):
     assert done.returncode == 0, done.stderr
     files = contents(folder / "here")
     bundle = ("CARD.md", "explanation.json", "golden.json", "manifest.json", "model.json")
+    beside = ("evaluation.json", "nomogram.svg", "tripod_ai.csv", "tripod_ai.html")
     described = {name for name in files if name.startswith("describe/")}
     assert {"describe/describe.html", "describe/tables/efs.csv", "describe/figures/efs.svg"} <= described
     assert set(files) - described == {
         "report.html",
         "patient.json",
         "prediction.json",
-        *(f"{name}/{file}" for name in MODELS for file in ("evaluation.json", "tripod_ai.csv", "tripod_ai.html")),
+        *(f"{name}/{file}" for name in MODELS for file in beside),
         *(f"{name}/bundle/{file}" for name in MODELS for file in bundle),
     }
     assert json.loads(files["patient.json"]) == PATIENT

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
+
 import pytest
 
-from riskml.cli.options import Parser, add_bundle, add_cohort, add_command, add_jobs, check_times, named
+from riskml.cli.main import main
+from riskml.cli.options import (
+    Parser,
+    add_bundle,
+    add_cohort,
+    add_command,
+    add_jobs,
+    add_pdf,
+    check_pdf,
+    check_times,
+    named,
+    print_page,
+)
 from riskml.errors import UsageError
 
 
@@ -70,3 +85,37 @@ def test_times_are_for_survival_alone():
 )
 def test_a_page_names_files_without_their_folders(path, shown):
     assert named(path) == shown
+
+
+def test_a_pdf_is_refused_before_the_work_where_nothing_can_print(parser, monkeypatch, tmp_path):
+    add_pdf(parser, "page.html")
+
+    def absent(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr(importlib, "import_module", absent)
+    with pytest.raises(UsageError, match="WeasyPrint"):
+        check_pdf(parser.parse_args(["model", "cohort.csv", "--pdf"]))
+    without = parser.parse_args(["model", "cohort.csv"])
+    check_pdf(without)
+    print_page(without, tmp_path / "page.html")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_pdf_lies_beside_its_page(parser, monkeypatch, tmp_path):
+    add_pdf(parser, "page.html")
+    written = []
+    monkeypatch.setattr("riskml.reporting.pdf.write_pdf", lambda *paths: written.append(paths))
+    page = tmp_path / "describe.internal.html"
+    print_page(parser.parse_args(["model", "cohort.csv", "--pdf"]), page)
+    assert written == [(page, tmp_path / "describe.internal.pdf")]
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "validate", "explain", "describe"])
+def test_every_command_with_a_page_refuses_a_pdf_in_no_time(command, monkeypatch, tmp_path, capsys):
+    monkeypatch.setitem(sys.modules, "weasyprint", None)
+    words = {"train": ["c.csv", "--model", "efs"], "evaluate": ["c.csv", "--model", "efs"], "describe": ["c.csv"]}
+    given = words.get(command, ["bundle", "c.csv"])
+    assert main([command, *given, "--out", str(tmp_path / "out"), "--pdf"]) == 2
+    assert "WeasyPrint" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -21,6 +21,7 @@ FILES = {
     "non_response/bundle/manifest.json",
     "non_response/bundle/model.json",
     "non_response/evaluation.json",
+    "non_response/nomogram.svg",
     "non_response/tripod_ai.csv",
     "non_response/tripod_ai.html",
     "report.html",

@@ -67,6 +67,19 @@ def test_each_run_writes_a_page_that_says_what_the_json_says(place):
     )
 
 
+def test_each_run_writes_the_sheet_of_an_evaluation(place):
+    folder, _ = place
+    for name in ("validation", "monitoring", "by_centre"):
+        sheet = (folder / name / "tripod_ai.csv").read_text(encoding="utf-8")
+        assert len(sheet.splitlines()) == 53
+        assert result_of(folder, name)["cohort_sha256"] in sheet
+        html = (folder / name / "tripod_ai.html").read_text(encoding="utf-8")
+        assert html.count("<tr>") == 53
+        assert "TRIPOD+AI, evaluation: " in html
+        assert "SYN-" not in sheet + html
+        assert str(folder) not in sheet + html
+
+
 def test_batches_are_printed_and_written_whole(place):
     folder, printed = place
     monitoring = result_of(folder, "monitoring")["monitoring"]

@@ -7,10 +7,11 @@ import dataclasses
 import pytest
 
 from riskml.cli.reading import Job
-from riskml.cli.work import plan_jobs, run_jobs, summary_lines
+from riskml.cli.work import _write_nomogram, plan_jobs, run_jobs, summary_lines
 from riskml.errors import DataError, NotEstimableError, UsageError
 from riskml.resources import folder
 from tests.cli.processes import BUNDLES, COHORT, contents, rows, write_rows
+from tests.runtime.models import shipped_bundle
 
 
 def test_a_plan_holds_every_recipe_in_the_order_asked(capsys):
@@ -73,3 +74,12 @@ def test_summary_lines_hold_the_size_the_measures_and_the_verdict():
     assert [line.split()[0] for line in measures] == list(bundle.manifest["evaluation"]["metrics"])
     assert bundle.manifest["verdict"] in verdict
     assert ("no usable signal" in verdict) is not bundle.manifest["usable_signal"]
+
+
+def test_the_nomogram_of_an_earlier_model_does_not_stay_beside_one_that_has_none(tmp_path):
+    bundle = shipped_bundle("efs")
+    _write_nomogram(bundle, tmp_path)
+    assert contents(tmp_path)["nomogram.svg"].startswith(b"<?xml")
+    halves = tuple(member.with_(weight=0.5) for member in bundle.model.members * 2)
+    _write_nomogram(bundle.with_(model=bundle.model.with_(members=halves)), tmp_path)
+    assert contents(tmp_path) == {}

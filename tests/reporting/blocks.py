@@ -30,7 +30,10 @@ SUBGROUPS = [
         "differences": {"brier": interval(0.02, -0.03, 0.07), "net_benefit": interval(-0.01, -0.05, 0.02)},
         "level": "present", "threshold": 0.1, "why": "published", "words": "no difference from the rest is shown",
     },
-    {"name": "infant", "label": "Infants", "n_patients": "12", "n_events": "<5", "why_not": "3 events; 10 are needed"},
+    {
+        "name": "infant", "label": "Infants", "n_patients": "12", "n_events": "<5", "metrics": {},
+        "why_not": "3 events; 10 are needed",
+    },
 ]  # fmt: skip
 POOLED = {
     "value": 0.65,

@@ -67,3 +67,13 @@ def words_of(page):
 def small_counts(page):
     """Counts of 1 to 4 patients, rows, courses or events in the text; titles, limits and rules count nobody."""
     return re.findall(r"(?<![\d.,<])[1-4] (?:patients?|rows?|courses?|events?)\b", words_of(page))
+
+
+def sources_of(html):
+    """The references of a page, once each is cited, in the order of first use, and none is cited that is not listed."""
+    before, after = html.split("<h3>References</h3>")
+    listed = re.findall(r"<li>(.*?)</li>", after[: after.index("</ol>")], re.DOTALL)
+    marks = re.findall(r"\[(\d+(?:, ?\d+)*)\]", before.replace("\N{NO-BREAK SPACE}", " "))
+    cited = [int(number) for mark in marks for number in mark.split(",")]
+    assert list(dict.fromkeys(cited)) == list(range(1, len(listed) + 1))
+    return listed

@@ -8,7 +8,7 @@ import pytest
 
 from riskml.reporting.evaluation import render_evaluation
 from tests.reporting.blocks import BLOCKS, D_CALIBRATION, STABILITY, interval
-from tests.reporting.pages import checked, small_counts, words_of
+from tests.reporting.pages import checked, small_counts, sources_of, words_of
 from tests.reporting.results import COHORT, HOSTILE, judged
 
 FULL = BLOCKS | {"d_calibration": D_CALIBRATION, "bootstrap": BLOCKS["bootstrap"] | {"stability": STABILITY}}
@@ -98,3 +98,11 @@ def test_the_same_dicts_give_the_same_bytes():
 def test_a_page_needs_an_evaluation():
     with pytest.raises(ValueError, match="at least one evaluation"):
         page_of()
+
+
+def test_the_methods_are_those_of_the_evaluations_on_the_page():
+    first = {"label": "A", "definition": "d", "evaluation": judged(model="a")}
+    more = {"label": "B", "definition": "d", "evaluation": judged(model="b", bootstrap={"samples": 40})}
+    alone, both = (sources_of(page_of(*models)) for models in ([first], [first, more]))
+    assert not any("632" in text for text in alone)
+    assert any("632" in text for text in both)

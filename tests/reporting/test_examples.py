@@ -26,9 +26,8 @@ def test_a_reader_with_a_calculator_gets_the_models_answer(bundle_of, kind):
     if kind == "binary":
         answer = 1 / (1 + math.exp(-total))
         assert answer == pytest.approx(prediction.value[0], abs=1e-3)
-        assert shown["baseline"] == []
     else:
-        hazard = {row[0]: float(row[1]) for row in shown["baseline"]}[shown["horizon"]]
+        hazard = bundle.model.members[0].baseline.at(float(shown["horizon"]))
         answer = math.exp(-hazard * math.exp(total))
         assert answer == pytest.approx(prediction.value[prediction.times.index(12.0)], abs=1e-3)
     assert float(shown["formula"].rpartition(" = ")[2]) == pytest.approx(answer, abs=1e-3)

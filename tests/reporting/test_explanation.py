@@ -8,7 +8,7 @@ import pytest
 
 from riskml.reporting.cohort import CohortSummary
 from riskml.reporting.explanation import render_explanation
-from riskml.runtime.card import SYNTHETIC
+from riskml.runtime.card_words import SYNTHETIC
 
 COHORT = CohortSummary("cohort.csv", synthetic=False, lines=("40 courses", "File cohort.csv, SHA-256 00"))
 

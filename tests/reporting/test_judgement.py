@@ -97,6 +97,17 @@ def test_the_learning_curve_says_what_is_a_guess():
     assert "AUC (higher is better)" in text_of(only(learning_curve=BLOCKS["learning_curve"])["figures"][1][0])
     measured = {k: v for k, v in BLOCKS["learning_curve"].items() if k not in {"fitted", "words"}}
     assert "guess" not in only(learning_curve=measured | {"measure": "auc"})["figures"][0][1]
+    assert "one repeat" not in caption
+    once = BLOCKS["learning_curve"] | {"plan": {"repeats": 1}}
+    assert "from one repeat of the folds" in only(learning_curve=once)["figures"][0][1]
+
+
+def test_where_no_learning_curve_was_drawn_it_says_why():
+    found = only(learning_curve={"withheld": "forest takes long to learn again; riskml evaluate draws it"})
+    assert found["figures"] == []
+    assert found["sentences"] == [
+        "No learning curve is drawn. Forest takes long to learn again; riskml evaluate draws it."
+    ]
 
 
 def test_stability_is_said_in_points():

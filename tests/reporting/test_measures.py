@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from riskml.reporting import measures
-from riskml.runtime.card import metric_label
+from riskml.runtime.card_words import metric_label
 
 MINUS = "\N{MINUS SIGN}"
 

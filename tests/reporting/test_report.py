@@ -9,8 +9,8 @@ import pytest
 
 from riskml.reporting.cohort import CohortSummary
 from riskml.reporting.report import render_report, write_report
-from riskml.runtime.card import RESEARCH, SYNTHETIC
-from tests.reporting.pages import Page
+from riskml.runtime.card_words import RESEARCH, SYNTHETIC
+from tests.reporting.pages import Page, sources_of
 
 COHORT = CohortSummary(
     "cohort.csv", True, ("86 courses of 63 patients",), {"Age": 0.0, "CD3+ T cells": 0.25}, ("a note",)
@@ -59,8 +59,8 @@ def test_tables_have_captions_and_scoped_headers(page):
 
 def test_drawings_have_a_role_and_a_title(page):
     drawings = page.all("svg")
-    # Two of the evaluation, five of the inputs and two examples a model; survival examples have a curve as well.
-    assert len(drawings) == 20
+    # Two of the evaluation, five of the inputs, a nomogram, two examples; of survival a curve each.
+    assert len(drawings) == 22
     assert all(attrs["role"] == "img" and attrs["aria-labelledby"] for attrs in drawings)
     assert len(page.all("title")) == len(drawings) + 1
 
@@ -119,3 +119,11 @@ def test_notes_on_the_outcome_stand_below_the_flow(bundle_of):
     html = render_report(cohort=COHORT, bundles=[bundle_of("binary", training=training)])
     assert "<li>only &lt;those&gt; who had 4 days of the drug</li>" in html
     assert html.index("Who was left out") < html.index("&lt;those&gt;") < html.index("<h4>Predictors</h4>")
+
+
+def test_the_methods_cite_what_is_listed_and_are_those_of_the_models(html, bundle_of):
+    both = sources_of(html)
+    assert any(text.startswith("Harrell") for text in both)
+    binary = sources_of(render_report(cohort=COHORT, bundles=[bundle_of("binary")]))
+    assert not any(text.startswith("Harrell") for text in binary), "Harrell's C was not reported"
+    assert "<h3>Sample size</h3>" in html

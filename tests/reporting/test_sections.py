@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from riskml.reporting.sections import learned_from, model_section
+from riskml.reporting.sections import absent, learned_from, limitations, model_section
 
 
 def test_small_cells_of_the_flow_cannot_be_worked_out(bundle_of):
@@ -94,7 +94,46 @@ def test_folds_that_could_not_be_ranked_are_named(bundle_of):
     judged = bundle_of("binary").manifest["evaluation"] | {"folds_not_estimable": 2}
     section = model_section(bundle_of("binary", evaluation=judged), "m")
     assert "2 of 50 test folds could not be ranked" in section["plan"]
-    assert any("2 test folds" in text for text in section["limitations"])
+    assert any("2 of 50 test folds" in text for text in section["limitations"])
+
+
+@pytest.mark.parametrize(
+    ("metrics", "says"),
+    [
+        ([{}, {}], "serves any of the subgroups"),
+        ([{}, {"auc": {"value": 0.7, "low": 0.6, "high": 0.8}}], "serves 1 of the 2 subgroups"),
+        ([{"auc": {"value": 0.7, "low": 0.6, "high": 0.8}}] * 2, ""),
+    ],
+)
+def test_subgroups_that_could_not_be_judged_are_a_limitation(bundle_of, metrics, says):
+    rows = [
+        {"label": f"Group {n}", "level": "present", "n_patients": "12", "n_events": "<5", "metrics": found}
+        for n, found in enumerate(metrics)
+    ]
+    rows += [{"label": "Unknown", "level": None, "n_patients": None, "n_events": None, "metrics": {}}]
+    judged = bundle_of("binary").manifest["evaluation"] | {"subgroups": rows}
+    said = " ".join(limitations(bundle_of("binary", evaluation=judged)))
+    assert ("subgroups named beforehand" in said) == bool(says)
+    assert says in said
+
+
+def test_the_domain_of_use_is_a_limitation(bundle_of):
+    said = " ".join(limitations(bundle_of("binary")))
+    assert "It speaks of these patients only: Age: 0 to 18 years; " in said
+    assert "speaks of" not in " ".join(limitations(bundle_of("binary", applies_to={})))
+
+
+def test_what_a_bundle_does_not_hold_is_said_in_one_sentence(bundle_of):
+    bare = bundle_of("binary").manifest
+    assert absent(bare) == (
+        "Not in this bundle, so not shown: net benefit, comparison with something simpler, subgroups, learning curve, "
+        "instability of predictions."
+    )
+    whole = {key: {"withheld": "too few"} for key in ("decision_curve", "differences", "subgroups", "learning_curve")}
+    told = {**bare, "evaluation": {**bare["evaluation"], **whole}}
+    assert absent(told) == "Not in this bundle, so not shown: instability of predictions."
+    assert absent({**told, "stability": {"refits": 200}}) == ""
+    assert absent({**bare, "evaluation": None}) == "", "that it was not evaluated is said instead"
 
 
 def test_notes_on_the_outcome_are_shown_where_the_flow_is(bundle_of):

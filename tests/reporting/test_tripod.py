@@ -1,51 +1,44 @@
-"""The TRIPOD+AI sheet: all sub-items, none completed that takes a person, nothing said that the run does not know."""
+"""The TRIPOD+AI sheets: a row an item, nothing said that the run does not know, and who is to add what."""
 
 from __future__ import annotations
 
 import copy
-from string import Formatter
+from types import SimpleNamespace
 
 import pytest
 
-from riskml.reporting.tripod import AUTHOR, FILLED, NOT_HERE, PARTLY, facts_of, items, tripod_ai
+from riskml.reporting.tables import as_csv, as_fragment
+from riskml.reporting.tripod import tripod_ai, tripod_ai_validation
+from riskml.training.tripod_items import AUTHOR, FILLED, NOT_HERE, PARTLY, completion, items
+from tests.reporting import results
+from tests.reporting.pages import small_counts, words_of
 from tests.runtime.models import SHIPPED, shipped_bundle
 
-# The statement's sub-items, and those that only a person can fill (the statement's own list, not that of the file).
-ALL = """
-1 2 3a 3b 3c 4 5a 5b 6a 6b 6c 7 8a 8b 8c 9a 9b 9c 10 11 12a 12b 12c 12d 12e 12f 12g 13 14 15 16 17
-18a 18b 18c 18d 18e 18f 19 20a 20b 20c 21 22 23a 23b 24 25 26 27a 27b 27c
-"""
-HUMAN = {"3a", "3c", "8b", "8c", "9c", "17", "18a", "18b", "18c", "18d", "18e", "19", "25", "27c"}
+ALL = [item["id"] for item in items()]
+HUMAN = {item["id"] for item in items() if item["by"] == "author"}
+
+
+def rows_of(sheet):
+    return {row.label: dict(zip(sheet.columns, row.cells, strict=True)) for row in sheet.rows}
 
 
 def rows(bundle):
-    return {row.label: dict(zip(tripod_ai(bundle).columns, row.cells, strict=True)) for row in tripod_ai(bundle).rows}
+    return rows_of(tripod_ai(bundle))
 
 
 def changed(bundle, **changes):
     return bundle.with_(manifest={**copy.deepcopy(dict(bundle.manifest)), **changes})
 
 
-def test_every_sub_item_is_there_once_in_the_statement_s_order():
-    assert [item["id"] for item in items()] == ALL.split()
-    assert len(ALL.split()) == 52
-    assert {item["id"] for item in items() if item["by"] == "author"} == HUMAN
-
-
-@pytest.mark.parametrize("item", items(), ids=lambda item: item["id"])
-def test_items_are_well_formed(item):
-    assert item["applies"] in {"D", "E", "D;E"}
-    assert item["by"] in {"software", "partly", "author"}
-    assert ("ask" in item) == (item["by"] != "software"), "what the author is to add is said, and only there"
-    assert ("text" in item) == (item["by"] != "author")
-    known = facts_of(shipped_bundle("efs"))
-    assert {name for _, name, _, _ in Formatter().parse(item.get("text", "")) if name} <= set(known)
+def validated(name="non_response", **changes):
+    result = results.validation(subgroups=[], decision_curve=None, **changes)
+    return tripod_ai_validation(result, shipped_bundle(name))
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_no_item_that_takes_a_person_is_ever_done(name):
     sheet = rows(shipped_bundle(name))
-    assert list(sheet) == ALL.split()
+    assert list(sheet) == ALL
     for label in HUMAN:
         assert sheet[label]["Status"] == AUTHOR
         assert sheet[label]["Text"].startswith("To be added: ")
@@ -53,6 +46,25 @@ def test_no_item_that_takes_a_person_is_ever_done(name):
         assert sheet[label]["Status"] == PARTLY
         assert "To be added: " in sheet[label]["Text"]
     assert {row["Status"] for row in sheet.values()} == {FILLED, PARTLY, AUTHOR, NOT_HERE}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_text_is_a_sentence_that_holds_no_gap(name):
+    for sheet in (tripod_ai(shipped_bundle(name)), validated(name)):
+        for label, row in rows_of(sheet).items():
+            assert row["Text"].endswith("."), label
+            assert not set("{}") & set(row["Text"]), label
+            assert "None" not in row["Text"], label
+            assert ".." not in row["Text"], label
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_card_counts_what_the_sheet_says(name):
+    bundle = shipped_bundle(name)
+    for manifest in (dict(bundle.manifest), {**bundle.manifest, "evaluation": None}):
+        counted = [row["Status"] for row in rows(bundle.with_(manifest=manifest)).values()]
+        shown = {"filled": FILLED, "partly": PARTLY, "author": AUTHOR, "not_here": NOT_HERE}
+        assert completion(manifest) == {key: counted.count(status) for key, status in shown.items()}
 
 
 def test_the_text_is_that_of_the_run():
@@ -75,8 +87,9 @@ def test_without_an_evaluation_its_items_are_the_author_s():
     sheet = rows(changed(shipped_bundle("efs"), evaluation=None))
     for label in ("23a", "12d", "12e", "21"):
         assert sheet[label]["Status"] == AUTHOR
-        assert sheet[label]["Text"].startswith("the run does not know: ")
+        assert sheet[label]["Text"].startswith("The run does not know: ")
     assert sheet["10"]["Status"] == FILLED
+    assert sheet["4"]["Text"].startswith("Development; performance was not evaluated.")
 
 
 def test_a_cohort_of_one_hospital_has_no_clusters():
@@ -88,15 +101,42 @@ def test_a_cohort_of_one_hospital_has_no_clusters():
 
 
 def test_an_update_fills_what_is_asked_of_one():
-    step = {"rung": "intercept", "why": "events came more often than predicted", "n_patients": 80}
-    sheet = rows(changed(shipped_bundle("efs"), lineage=[step]))
+    sheet = rows(changed(shipped_bundle("efs"), lineage=[results.step(kind="survival")]))
     assert sheet["12f"]["Status"] == sheet["24"]["Status"] == FILLED
-    assert sheet["24"]["Text"] == "Intercept: events came more often than predicted."
-    assert rows(shipped_bundle("efs"))["24"]["Status"] == NOT_HERE
+    assert sheet["12f"]["Text"].startswith("On 60 patients with 40 events: intercept, the smallest change")
+    assert "difference −0.60 (−0.70 to −0.50)" in sheet["24"]["Text"]
+    untouched = rows(shipped_bundle("efs"))
+    assert untouched["24"]["Status"] == NOT_HERE
+    assert untouched["24"]["Text"] == "The model was not updated."
 
 
 def test_the_tally_under_the_sheet_is_that_of_its_rows():
-    sheet = tripod_ai(shipped_bundle("efs"))
-    counted = [row.cells[3] for row in sheet.rows]
-    for status in (FILLED, PARTLY, AUTHOR, NOT_HERE):
-        assert f"{counted.count(status)} {status}" in sheet.notes[-1]
+    for sheet in (tripod_ai(shipped_bundle("efs")), validated()):
+        counted = [row.cells[3] for row in sheet.rows]
+        for status in (FILLED, PARTLY, AUTHOR, NOT_HERE):
+            assert f"{counted.count(status)} {status}" in sheet.notes[-1]
+
+
+def test_a_validation_speaks_of_its_own_patients():
+    sheet = validated()
+    found = rows_of(sheet)
+    assert sheet.title.startswith("TRIPOD+AI, evaluation: ")
+    assert "Judged on 60 patients, 9 with the event (15 %)." in found["21"]["Text"]
+    assert "2" * 64 in found["5a"]["Text"]
+    assert shipped_bundle("non_response").digest in found["12g"]["Text"]
+    assert found["9a"]["Status"] == NOT_HERE
+    assert found["9a"]["Text"] == "Not part of a validation: see the sheet of the model."
+    assert found["23b"]["Status"] == AUTHOR
+    assert all(found[label]["Status"] == AUTHOR for label in HUMAN)
+    real = validated(synthetic=False)
+    assert not any("SYNTHETIC" in note for note in real.notes)
+    assert "SYNTHETIC" not in rows_of(real)["5a"]["Text"]
+
+
+def test_sheets_show_no_small_count_and_run_no_formula():
+    for sheet in (*map(tripod_ai, map(shipped_bundle, SHIPPED)), validated()):
+        page = SimpleNamespace(text=[cell for row in sheet.rows for cell in row.cells])
+        assert small_counts(page) == []
+        assert len(as_csv(sheet).splitlines()) == as_fragment(sheet).count("<tr>") == 53
+        assert words_of(page).count("To be added: ") >= len(HUMAN)
+        assert not any(cell.startswith(("=", "+", "@")) for cell in page.text)

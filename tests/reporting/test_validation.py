@@ -9,7 +9,7 @@ import pytest
 from riskml.reporting.validation import render_validation
 from tests.reporting import results
 from tests.reporting.blocks import BLOCKS, D_CALIBRATION
-from tests.reporting.pages import checked, small_counts, words_of
+from tests.reporting.pages import checked, small_counts, sources_of, words_of
 
 
 @pytest.fixture
@@ -108,3 +108,9 @@ def test_the_record_pins_model_and_cohort(page_of):
 def test_the_same_dict_gives_the_same_bytes(page_of):
     first = page_of(monitoring=results.monitoring(), **BLOCKS)
     assert first == page_of(**json.loads(json.dumps({"monitoring": results.monitoring(), **BLOCKS})))
+
+
+def test_the_methods_cite_what_is_listed(page_of):
+    sources = sources_of(page_of(monitoring=None))
+    assert any("part 2" in text for text in sources)
+    assert not any(text.startswith("Steiner") for text in sources), "nothing was watched over time"

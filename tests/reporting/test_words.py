@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from riskml.reporting import words
 from riskml.runtime.dictionary import load_dictionary
@@ -29,6 +31,30 @@ def test_spans_signs_and_ratios():
     assert [words.ratio(x) for x in (0.003, 0.16, 1.033, 2.14, 11.3, 119.4, 5000)] == [
         "below 0.01", "0.16", "1.03", "2.1", "11", "120", "over 1000",
     ]  # fmt: skip
+
+
+@given(st.floats(1e-9, 1e9) | st.floats(-1e9, -1e-9))
+@settings(max_examples=50)
+def test_six_significant_digits_are_within_half_of_the_last(value):
+    text = words.significant(value).replace("\N{MINUS SIGN}", "-")
+    assert "e" not in text
+    assert float(text) == pytest.approx(value, rel=5.1e-6)
+
+
+def test_significant_digits_are_written_out_without_empty_zeros():
+    numbers = (0.0, 12.50, -0.00012345678, 700.0, 1234567.8)
+    assert [words.significant(number) for number in numbers] == [
+        "0", "12.5", "\N{MINUS SIGN}0.000123457", "700", "1234568",
+    ]  # fmt: skip
+
+
+def test_with_more_digits_a_transform_can_be_computed():
+    def said(feature):
+        return words.transform(feature, DICTIONARY, digits=6)
+
+    assert "less than 0.0123457 % counts as that" in said(Feature("m", "log10", ("mrd",), 1.2345678e-4))
+    assert said(Feature("a", "hinge", ("age",), 7.1234567)) == "what exceeds 7.12346 years, else 0, in years"
+    assert said(Feature("a", "at_least", ("age",), 10.0)) == "1 if 10 years or more, else 0"
 
 
 def test_what_could_not_be_estimated_says_so():

@@ -186,7 +186,9 @@ def test_a_bundle_carries_its_plan_to_the_card(cohort):
     recipe = dataclasses.replace(load_recipe("efs"), bootstrap=2)
     bundle = train(recipe, cohort, evaluation=False)
     assert bundle.manifest["planning"] == planning_summary(recipe, training_set(recipe, cohort))
-    assert "- sample size: The criteria of sample size (Riley et al. 2019) are not met: 105 patients" in bundle.card
+    plan = bundle.manifest["planning"]
+    asked = f"(Riley et al. 2019) ask for {plan['events_needed']:,} events in {plan['patients_needed']:,} patients"
+    assert f"{asked}; there were 105 patients" in bundle.card
 
 
 # ----------------------------------------------------------------------------------------------------- what is refused

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import tomllib
 from typing import Any
 
@@ -387,6 +388,18 @@ def test_dates_are_in_no_recipe():
     assert "applies_to.diagnosis_date: is a date" in said
     assert "golden patient 1: dob: a bundle holds no dates" in said
     assert "2012" not in said
+
+
+def test_days_and_owners_are_optional_and_written_plainly():
+    plain = {key: value for key, value in shipped().items() if key not in {"date", "review_by", "owner", "contact"}}
+    assert refusals(plain) == ""
+    assert refusals(plain | {"review_by": "2028-11-30"}) == ""
+    for day in ("30.11.2028", "2028-02-30", "", 2028, True, dt.date(2028, 11, 30)):
+        said = refusals(plain | {"review_by": day})
+        assert 'review_by: must be a day in quotes, such as "2028-11-30"' in said
+    assert "owner: must be text" in refusals(plain | {"owner": ""})
+    early = refusals(plain | {"date": "2026-11-21", "review_by": "2026-11-21"})
+    assert "review_by: must come after the recipe's date, 2026-11-21" in early
 
 
 def test_studies_to_leave_out_must_exist():

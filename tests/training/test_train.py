@@ -404,7 +404,7 @@ def test_the_manifest_and_the_card_name_the_members_and_who_was_left_out(simulat
     assert training["members_left_out"] == [said]
     share = f"{100 * bundle.model.members[1].weight:.0f} %"
     assert f"survival forest ({share}) recalibrated and boosting aft (" in bundle.card
-    assert "- learner: Average of ridge cox (" in bundle.card
+    assert "- Model: Average of ridge cox (" in bundle.card
     assert "Boosting cox was left out" in bundle.card
 
 

@@ -20,6 +20,7 @@ from riskml.training.recipe import load_recipe
 from riskml.training.train import train
 from riskml.training.transfer import after
 from riskml.training.transfer.ladder import Choice
+from riskml.training.tripod_items import completion
 from riskml.training.updating import update
 
 
@@ -239,7 +240,8 @@ def test_a_refit_is_trained_from_the_bundle_alone(parents, drifted, monkeypatch,
 )
 def test_an_average_with_trees_is_mended(learned, drifted, tmp_path, name, kinds, calibrate):
     """A cohort with half of the risk: the child is right on average, opens again, and can be updated once more."""
-    members = [{"kind": kind, "least_events": 0, "calibrate": calibrate} for kind in kinds]
+    ridge, trees = ({"kind": kind, "least_events": 0, "calibrate": calibrate} for kind in kinds)
+    members = [ridge, trees | {"rounds" if "boosting" in kinds[1] else "trees": 25}]
     grid = {} if name == "non_response" else {"grid_months": [1, 2, 3, 6, 9, 12, 18, 24]}
     recipe = replace(load_recipe(name), learner={"kind": "average", "member": members, **grid}, bootstrap=2)
     parent = train(recipe, learned, evaluation=False)
@@ -270,6 +272,19 @@ def test_a_model_of_several_causes_moves_the_hazard_of_its_own(learned, drifted)
     assert observed_expected(child, drifted) > observed_expected(parent, drifted)
     (old,), (new,) = parent.model.members, child.model.members
     assert new.predictor.linears[1] == old.predictor.linears[1]
+
+
+def test_a_child_keeps_its_parent_s_day_of_review(parents, drifted, cohort):
+    parent = parents["efs"]
+    assert parent.manifest["review_by"] == load_recipe("efs").review_by == "2028-11-30"
+    for child in (updated(parent, drifted), updated(parent, cohort)):
+        for key in ("date", "review_by", "owner", "contact"):
+            assert child.manifest[key] == parent.manifest[key]
+        assert "Due for review on 2028-11-30, as its parent: an update does not put this off.\n" in child.card
+        counted = child.manifest["tripod_ai"]
+        assert counted == completion(child.manifest)
+        assert f"TRIPOD+AI: {counted['filled']} of 52 items filled by software" in child.card
+    assert parent.manifest["tripod_ai"] == completion(parent.manifest) != counted
 
 
 def test_a_sealed_child_can_be_sealed_again(parents, drifted):

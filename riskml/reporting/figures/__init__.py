@@ -13,6 +13,7 @@ from riskml.reporting.figures.effects import dependence, over_time
 from riskml.reporting.figures.inputs import importance, waterfall
 from riskml.reporting.figures.intervals import before_after, contrast, forest
 from riskml.reporting.figures.kaplan_meier import kaplan_meier
+from riskml.reporting.figures.nomogram import nomogram
 from riskml.reporting.figures.predictions import calibration, distribution, stability
 from riskml.reporting.figures.swimmer import swimmer
 
@@ -29,6 +30,7 @@ __all__ = [
     "importance",
     "kaplan_meier",
     "learning_curve",
+    "nomogram",
     "over_time",
     "stability",
     "survival_curve",

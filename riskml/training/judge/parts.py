@@ -16,7 +16,7 @@ from riskml.training.judge.calibration_curves import calibration_at, d_calibrati
 from riskml.training.judge.centres import centres
 from riskml.training.judge.comparators import CYTOGENETICS, simpler
 from riskml.training.judge.labels import days, labels
-from riskml.training.judge.learning_curve import learning_curve
+from riskml.training.judge.learning_curve import SHARES, learning_curve
 from riskml.training.judge.subgroups import subgroup_columns, subgroups
 from riskml.training.judge.temporal import later
 from riskml.training.judge.utility import decision
@@ -25,6 +25,9 @@ from riskml.training.out_of_sample import Bench, estimates, inflation, out_of_fo
 from riskml.training.resample import Folds
 
 DATES = ("first_dose_date", "diagnosis_date")
+# A training also draws the learning curve where its fits are at most this share of the others; measured: 7 to 10 % of
+# the time of the shipped recipes (docs/report.md).
+CHEAP = 0.15
 
 
 def groups_of(bench: Bench, cohort: Cohort, by: str | None = None) -> tuple[str, NDArray[np.object_]] | None:
@@ -50,6 +53,7 @@ def parts_of(
     groups: tuple[str, NDArray[np.object_]] | None,
     *,
     thorough: bool = False,
+    curve: bool = False,
 ) -> dict[str, Any]:
     """Blocks of an evaluation by name; a block that the cohort cannot fill is not there, or says why.
 
@@ -67,6 +71,8 @@ def parts_of(
         As `groups_of` gives them: what is left out in turn.
     thorough : bool
         Also bootstrap validation, a learning curve and a split by date.
+    curve : bool
+        The learning curve alone, from one repeat and where that is cheap; else ``withheld`` says why there is none.
     """
     recipe, seed, other = bench.recipe, bench.seed, simpler(bench, load_dictionary())
     guesses = None if other is None else out_of_fold(other, plan, "cytogenetics")
@@ -87,8 +93,20 @@ def parts_of(
         "decision_curve": decision(sample, recipe.thresholds, seed=seed, other=second),
         "subgroups": subgroups(sample, columns, seed=seed, thresholds=recipe.thresholds, inflation=spread),
         "centres": None if groups is None else centres(bench, groups[1], by=groups[0]),
-        **(_more(bench, cohort) if thorough else {}),
+        **(_more(bench, cohort) if thorough else {"learning_curve": cheap_curve(bench)} if curve else {}),
     }
+
+
+def cheap_curve(bench: Bench) -> dict[str, Any]:
+    """The learning curve from one repeat of the folds, or ``withheld``: why a training does not wait for it."""
+    recipe, elsewhere = bench.recipe, "riskml evaluate draws it"
+    if slow := [part.kind.replace("_", " ") for part in bench.rows.parts if part.learner.splits]:
+        takes = "take" if len(slow) > 1 else "takes"
+        return {"withheld": f"{' and '.join(slow)} {takes} long to learn again from fewer patients; {elsewhere}"}
+    fits = len(SHARES) * recipe.folds
+    if fits > CHEAP * (recipe.repeats * recipe.folds + recipe.bootstrap):
+        return {"withheld": f"its {fits} fits would be many beside those of this training; {elsewhere}"}
+    return learning_curve(bench, repeats=1)
 
 
 def _more(bench: Bench, cohort: Cohort) -> dict[str, Any]:

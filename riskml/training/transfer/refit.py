@@ -93,4 +93,5 @@ def recipe_of(bundle: Bundle, *, force_horizon: bool = False) -> Recipe:
         without_studies=tuple(training["without_studies"]),
         force_horizon=force_horizon,
         thresholds=tuple(manifest["thresholds"]),
+        **{key: manifest.get(key) for key in ("date", "review_by", "owner", "contact")},
     )

@@ -7,6 +7,9 @@ from xml.etree import ElementTree as ET
 import numpy as np
 
 from riskml.reporting import figures
+from riskml.reporting.nomogram import Answer, Nomogram
+from riskml.reporting.nomogram_axes import Axis
+from riskml.reporting.nomogram_runs import Run, Tick
 from riskml.training.describe.table import Curve, CurveSet, Lane, LaneSet
 
 GROUPS = {
@@ -41,6 +44,10 @@ LANES = (
     Lane("R/R", 20.0, ((0.0, 1.0), (2.0, 2.9)), ((1.0, "response"), (14.0, "relapse"), (20.0, "death"))),
     Lane("CR-MRDpos", 24.0, ((0.0, 1.0),), ((1.0, "response"),), going_on=True),
 )
+LESION = Axis("Ph+", "", ("ph",), (Run((Tick("absent", 0, 0, (0.0,)), Tick("present", 40, 0, (1.0,))), "single"),))
+AGE = Axis("Age", "0 to 18 years", ("age",), (Run((Tick("0", 0, 0, (0.0,)), Tick("18", 100, 0, (18.0,))), "linear"),))
+RISK = Answer("Risk, %", None, (Tick("10", 30.0, 1, (0.1,)), Tick("50", 90.0, 1, (0.5,))), (0.05, 0.2))
+NOMOGRAM = Nomogram((LESION, AGE), 140.0, -3.0, 0.03, (RISK,), (), 0.01)
 DRAWINGS = {
     "calibration": lambda name, title: figures.calibration(name, **GROUPS, title=title),
     "smooth": lambda name, title: figures.calibration(
@@ -92,6 +99,7 @@ DRAWINGS = {
     "control_chart": lambda name, title: figures.control_chart(
         name, ["2022", "2023", "2024"], [1.0, 1.6, 2.5], [0.5, 1.0, None], [1.5, 2.0, None], LIMITS, title=title
     ),
+    "nomogram": lambda name, title: figures.nomogram(name, NOMOGRAM, title=title),
     "kaplan_meier": lambda name, title: figures.kaplan_meier(name, curve_set(*TWO_CURVES, title=title)),
     "swimmer": lambda name, title: figures.swimmer(name, LaneSet("courses", title, LANES)),
     "cusum": lambda name, title: figures.cusum(name, ["2022", "2023"], [0.0, 5.0], [0.5, 0.0], (4.0, 4.0), title=title),

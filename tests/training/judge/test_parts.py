@@ -11,7 +11,9 @@ from riskml.cohort.cohort import read_cohort
 from riskml.errors import UsageError
 from riskml.resources import folder
 from riskml.training import measures
-from riskml.training.evaluate import evaluate
+from riskml.training.evaluate import bench_of, evaluate
+from riskml.training.judge import parts
+from riskml.training.judge.learning_curve import learning_curve
 from riskml.training.recipe import load_recipe
 
 ALWAYS = {
@@ -77,3 +79,25 @@ def test_the_range_of_thresholds_is_the_recipes(cohort):
     found = evaluate(light("efs", thresholds=(0.1, 0.3)), cohort).parts["decision_curve"]
     assert found["thresholds"][0] == pytest.approx(0.1)
     assert found["thresholds"][-1] == pytest.approx(0.3)
+
+
+def test_a_training_draws_the_learning_curve_where_it_is_cheap_and_says_why_where_not(cohort):
+    light_fits = evaluate(light("non_response", repeats=2), cohort, curve=True).parts["learning_curve"]
+    assert set(light_fits) == {"withheld"}, "25 fits would be more than a seventh of 14"
+    assert "25 fits" in light_fits["withheld"]
+    assert "riskml evaluate" in light_fits["withheld"]
+    assert "learning_curve" not in evaluate(light("non_response"), cohort).parts
+
+
+def test_the_cheap_curve_is_the_one_of_evaluate_from_one_repeat(cohort):
+    bench = bench_of(light("non_response", repeats=10, bootstrap=200), cohort)
+    found = parts.cheap_curve(bench)
+    assert found == learning_curve(bench, repeats=1)
+    assert found["plan"]["repeats"] == 1
+    assert len(found["sizes"]) == len(found["mean"]) == 5
+
+
+def test_trees_are_not_learned_again_for_a_curve(cohort):
+    learner = {"kind": "stack", "member": [{"kind": "ridge_logistic"}, {"kind": "forest", "least_events": 1}]}
+    bench = bench_of(light("non_response", repeats=10, bootstrap=200, learner=learner), cohort)
+    assert parts.cheap_curve(bench)["withheld"].startswith("forest takes long")
