@@ -13,7 +13,7 @@ import pytest
 
 from riskml.resources import folder
 from riskml.runtime.bundle import open_bundle, shipped
-from riskml.runtime.card import interval_text
+from riskml.runtime.card_words import interval_text
 from tests.repository import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -92,5 +92,16 @@ def test_the_installed_command_predicts_without_any_other_package(installed, tmp
     assert prediction["estimate"]["low"] <= prediction["estimate"]["value"] <= prediction["estimate"]["high"]
 
 
+def test_the_installed_library_embeds_and_the_rest_names_what_it_lacks(installed, tmp_path):
+    code = "import riskml; print(riskml.open_bundle(riskml.shipped('efs')).predict({'mrd': '1 %'}).as_dict()['schema'])"
+    assert run(installed / "python", "-c", code, cwd=tmp_path) == "riskml.prediction/1\n"
+    shipped = run(installed / "python", "-c", "import riskml; print(riskml.shipped('efs'))", cwd=tmp_path).strip()
+    assert "Event-free survival" in run(installed / "riskml", "card", shipped, cwd=tmp_path)
+    train = [installed / "riskml", "train", "cohort.csv", "--model", "efs", "--out", "out"]
+    done = subprocess.run([*map(str, train)], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "needs the package numpy, which is not here: install it with pip install riskml" in done.stderr
+
+
 def test_the_installed_command_lists_the_dictionary(installed, tmp_path):
     assert "mrd" in run(installed / "riskml", "features", cwd=tmp_path)

@@ -46,16 +46,20 @@ def run(options: argparse.Namespace) -> int:
 def as_dict(variable: Variable, dictionary: Dictionary) -> dict[str, Any]:
     """One entry as plain data; unbounded ranges are None."""
     made = dictionary.definitions.get(variable.name)
+    measured = variable.kind in ("number", "integer")
     return {
         "name": variable.name,
         "label": variable.label,
         "kind": variable.kind,
         "lesion": variable.lesion,
-        "unit": variable.quantity.canonical if variable.kind == "number" else None,
-        "accepted_units": list(variable.quantity.spellings) if variable.kind == "number" else [],
+        "unit": variable.quantity.canonical if measured else None,
+        "display_unit": variable.quantity.display if measured else None,
+        "accepted_units": list(variable.quantity.spellings) if measured else [],
         "hard": _range(variable.hard),
         "soft": _range(variable.soft),
+        "left_censored": variable.left_censored,
         "limit_of_detection": variable.limit_of_detection,
+        "below_words": list(variable.below_words),
         "known": variable.known,
         "levels": {level: list(aliases) for level, aliases in variable.levels.items()},
         "aliases": [*variable.aliases, *(alias for alias, _ in variable.alias_units)],

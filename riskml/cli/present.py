@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 
 from riskml.cli.sketch import curve, strip
-from riskml.runtime.card import RESEARCH, SYNTHETIC
+from riskml.runtime.card_words import RESEARCH, SYNTHETIC
 from riskml.runtime.explain import Effects
 from riskml.runtime.prediction import ExpectedMonths, Prediction, WhatIf, by_strength
 from riskml.runtime.shares import digits, frequency, percent

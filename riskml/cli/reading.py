@@ -98,11 +98,20 @@ def cohort_for(bundle: Bundle, options: argparse.Namespace) -> Cohort:
 def read_known(path: str, columns: str | None, *, sheet: str | None = None, encoding: str | None = None) -> Cohort:
     """The cohort by ``columns``, or by the shipped map where it is a file that one describes, which is said."""
     from riskml.cohort.cohort import cohort_from_table
-    from riskml.cohort.column_map import ColumnMap
     from riskml.cohort.read_table import read_table
 
     table = read_table(path, sheet=sheet, encoding=encoding)
-    chosen = ColumnMap.load(columns) if columns else shipped_map(table.columns)
-    if chosen is not None and not columns:
-        say(f"reading the file with the shipped column map ({chosen.source})")
+    chosen, remark = map_for(columns, table.columns)
+    if remark:
+        say(remark)
     return cohort_from_table(table, chosen)
+
+
+def map_for(columns: str | None, header: Collection[str]) -> tuple[ColumnMap | None, str]:
+    """The column map of a file with this header, and what is to be said of it where nobody named it."""
+    from riskml.cohort.column_map import ColumnMap
+
+    if columns:
+        return ColumnMap.load(columns), ""
+    chosen = shipped_map(header)
+    return chosen, "" if chosen is None else f"reading the file with the shipped column map ({chosen.source})"

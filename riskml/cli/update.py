@@ -92,7 +92,7 @@ def _lines(step: Mapping[str, Any], kind: str) -> Iterator[str]:
 
 def _table(step: Mapping[str, Any]) -> Iterator[str]:
     """Before, after and their difference; a parent that stays as it is has one column."""
-    from riskml.runtime.card import interval_text
+    from riskml.runtime.card_words import interval_text
 
     before, after = step["before"]["metrics"], step["after"]
     if not after["differences"]:

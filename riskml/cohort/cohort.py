@@ -224,8 +224,13 @@ def _identity_faults(
     again = known.duplicated()
     first = known.assign(row=row_numbers[known.index]).groupby(["patient_id", "cycle_index"])["row"].transform("first")
     for position in known.index[again]:
-        rule, remedy = "a patient has each cycle once", "correct cycle_index or delete one of the rows"
-        yield Fault(int(row_numbers[position]), None, rule, f"the course of row {first[position]}", remedy)
+        yield repeated_course(int(row_numbers[position]), int(first[position]))
+
+
+def repeated_course(row: int, first: int) -> Fault:
+    """A course that stands in a second row of the file."""
+    rule, remedy = "a patient has each cycle once", "correct cycle_index or delete one of the rows"
+    return Fault(row, None, rule, f"the course of row {first}", remedy)
 
 
 def _cohort_notes(frame: pd.DataFrame) -> Iterator[Note]:

@@ -23,7 +23,7 @@ from riskml.runtime.parsing import CellError, Note, Reading
 SEVERAL = 4
 MOST_UNKNOWN = 50
 NUMERIC = frozenset({"number", "integer", "tristate"})
-_MEASURED = frozenset({"number", "integer"})
+MEASURED = frozenset({"number", "integer"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def parse_column(table: RawTable, source: Source, dictionary: Dictionary) -> Col
     """Read each distinct text of a column once, all its plain numbers or identifiers at a time."""
     index, distinct = pd.factorize(table.cells[source.header])
     texts, variable = distinct.tolist(), source.variable
-    marks = settle(texts) if variable.kind in _MEASURED and not source.codes else Marks({})
+    marks = settle(texts) if variable.kind in MEASURED and not source.codes else Marks({})
     plain, values = _plain(texts, source, dictionary)
     representative = np.flatnonzero(plain)[:1]
     below = np.zeros(len(texts), dtype=bool)

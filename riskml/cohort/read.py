@@ -16,9 +16,9 @@ import pyarrow.csv
 
 from riskml.cohort.encodings import SAVE_AS, decode
 from riskml.cohort.raw_table import LONGEST_CELL, MOST_COLUMNS, NO_NAMES, NO_ROWS, RawTable, Source, header_faults
-from riskml.errors import ROWS_SHOWN, Fault
+from riskml.errors import ROWS_SHOWN, DataError, Fault
 
-__all__ = ["MOST_FAULTS", "RawTable", "read_csv", "read_text"]
+__all__ = ["MOST_FAULTS", "RawTable", "plain_table", "read_csv", "read_text"]
 
 MOST_FAULTS = 1_000
 TAB_SUFFIXES = frozenset({".tsv", ".tab"})
@@ -77,6 +77,18 @@ def read_text(source: Source, encoding: str | None = None) -> RawTable:
     if plain is not None:
         return source.table(*plain)
     return _read_carefully(source, content, delimiter)
+
+
+def plain_table(source: Source) -> RawTable | None:
+    """The table of a file in UTF-8 in which every line is a row and nothing is wrong; None for any other."""
+    if source.content.startswith(tuple(_MAGIC)):
+        return None
+    try:
+        text = decode(source)
+    except DataError:
+        return None
+    plain = _plain(text.encode(), _delimiter(source, text[: text.find("\n")]))
+    return None if plain is None else source.table(*plain)
 
 
 def _delimiter(source: Source, first_line: str) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet
 
 from riskml.cohort.raw_table import LONGEST_CELL, NO_ROWS, RawTable, Source, header_faults
-from riskml.errors import Fault
+from riskml.errors import Fault, printable
 
 MOST_UNPACKED = 8 << 30
 
@@ -33,15 +36,37 @@ def read_parquet(source: Source) -> RawTable:
         if size > MOST_UNPACKED or file.metadata.num_rows > MOST_UNPACKED // 8:
             fault = Fault(None, None, f"a table may unpack to {MOST_UNPACKED:,} bytes", f"{size:,}", "split the file")
             raise source.refuse("it is too large", fault)
-        header = [str(name).strip() for name in file.schema_arrow.names]
-        faults = [*header_faults(header), *_type_faults(file.schema_arrow)]
-        faults += [] if faults or file.metadata.num_rows else [NO_ROWS]
-        if faults:
-            raise source.refuse("it is not a table of values", *faults)
+        header = _header(file, source)
         columns = [_text(column) for column in file.read().columns]
     except (pa.ArrowException, OSError):
         fault = Fault(None, None, "the Parquet file must be whole", None, "check the download, or write it again")
         raise source.refuse("it is a Parquet file that cannot be read", fault) from None
+    return _table(source, header, columns, 0)
+
+
+def parquet_blocks(path: Path, rows: int) -> Iterator[RawTable]:
+    """As :func:`read_parquet`, so many rows at a time; what is damaged raises what pyarrow does."""
+    source, before = Source(b"", printable(path.name, 80), path.suffix.lower()), 0
+    with pyarrow.parquet.ParquetFile(path) as file:
+        header = _header(file, source)
+        for batch in file.iter_batches(rows):
+            columns = [_text(pa.chunked_array([column])) for column in batch.columns]
+            yield _table(source, header, columns, before)
+            before += batch.num_rows
+
+
+def _header(file: pyarrow.parquet.ParquetFile, source: Source) -> list[str]:
+    """The names of the columns of a table with rows."""
+    header = [str(name).strip() for name in file.schema_arrow.names]
+    faults = [*header_faults(header), *_type_faults(file.schema_arrow)]
+    faults += [] if faults or file.metadata.num_rows else [NO_ROWS]
+    if faults:
+        raise source.refuse("it is not a table of values", *faults)
+    return header
+
+
+def _table(source: Source, header: Sequence[str], columns: Sequence[pa.ChunkedArray], before: int) -> RawTable:
+    """The rows behind the first ``before``; the first row of data is row 2."""
     long = [
         Fault(None, name, f"a cell must be shorter than {LONGEST_CELL:,} characters", None, "shorten the text")
         for name, column in zip(header, columns, strict=True)
@@ -49,7 +74,7 @@ def read_parquet(source: Source) -> RawTable:
     ]
     if long:
         raise source.refuse("it is not a table of values", *long)
-    return source.table(header, columns, np.arange(2, 2 + len(columns[0]), dtype=np.int64))
+    return source.table(header, columns, np.arange(2 + before, 2 + before + len(columns[0]), dtype=np.int64))
 
 
 def _value_type(kind: pa.DataType) -> pa.DataType:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from riskml.errors import BundleError, UsageError
 from riskml.record import Record
@@ -17,6 +17,7 @@ from riskml.runtime.bundle_checks import (
     FILES,
     MANIFEST,
     NO_DIGEST,
+    SIGNATURE,
     check_agreement,
     check_digests,
     check_format,
@@ -58,7 +59,8 @@ if TYPE_CHECKING:
 # What a bundle's folder may hold; saving replaces the folder, so nothing else may stand in it.
 _COLUMN = {"survival": "survival", "incidence": "incidence"}
 ESTIMATOR = "estimator.joblib"
-_OWN_FILES = {MANIFEST, *FILES, EXPLANATION, ESTIMATOR}
+_OPTIONAL = (EXPLANATION, SIGNATURE)
+_OWN_FILES = {MANIFEST, *FILES, *_OPTIONAL, ESTIMATOR}
 MAX_BYTES = 64_000_000
 
 
@@ -269,8 +271,15 @@ def golden_entry(
     return entry
 
 
-def open_bundle(path: str | Path) -> Bundle:
+def open_bundle(path: str | Path, *, verify: Callable[[bytes, bytes | None], None] | None = None) -> Bundle:
     """Open a bundle folder (or a .zip of one, or a folder that holds it as ``bundle/``) after checking all of it.
+
+    Parameters
+    ----------
+    path : str or Path
+    verify : callable, optional
+        Asked first, with the manifest's bytes and its detached signature if there is one; raises ``BundleError`` where
+        nobody vouches for them (``riskml.serving.signature.signed_by``).
 
     Raises
     ------
@@ -281,6 +290,8 @@ def open_bundle(path: str | Path) -> Bundle:
         prediction does not come back.
     """
     raw = _read_files(os.fspath(path))
+    if verify is not None:
+        verify(raw[MANIFEST], raw.get(SIGNATURE))
     manifest = json_object(raw[MANIFEST], MANIFEST)
     check_format(manifest)
     check_digests(manifest, raw)
@@ -330,7 +341,7 @@ def _read_files(path: str) -> dict[str, bytes]:
     if missing:
         raise BundleError(f"{path} is not a bundle: it lacks {', '.join(missing)}")
     contents = {}
-    for name in (*names, *([EXPLANATION] if _has(home, EXPLANATION) else [])):
+    for name in (*names, *(name for name in _OPTIONAL if _has(home, name))):
         with open(os.path.join(home, name), "rb") as file:  # noqa: PTH118, PTH123
             contents[name] = file.read(MAX_BYTES + 1)
         if len(contents[name]) > MAX_BYTES:
@@ -354,8 +365,7 @@ def _read_zip(path: str) -> dict[str, bytes]:
                 else next((n[: -len(MANIFEST)] for n in sizes if n.endswith(f"/{MANIFEST}")), "")
             )
             names = {name: prefix + name for name in (MANIFEST, *FILES)}
-            if prefix + EXPLANATION in sizes:
-                names[EXPLANATION] = prefix + EXPLANATION
+            names |= {name: prefix + name for name in _OPTIONAL if prefix + name in sizes}
             if max(sizes.get(inner, 0) for inner in names.values()) > MAX_BYTES:
                 raise BundleError(f"{path} unpacks to more than any bundle riskml writes")
             contents = {}

@@ -164,6 +164,9 @@ class Variables(Mapping[str, Variable]):
         self._built: dict[str, Variable] = {}
         self._names: dict[str, tuple[str, str | None]] | None = None
 
+    def __reduce__(self) -> tuple[type[Variables], tuple[Mapping[str, Any]]]:
+        return Variables, (self._raw,)  # to another process: what was built is built there when it is asked for
+
     def __getitem__(self, name: str) -> Variable:
         if name not in self._built:
             if name not in self._tables:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from riskml.errors import UsageError
 
@@ -11,8 +13,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def write_whole(path: str | Path, content: str | bytes) -> Path:
-    """Write ``content`` under a temporary name in the same folder and move it into place.
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[Path]:
+    """A temporary name in the same folder, moved into place when all went well; else nothing is left of it.
 
     Raises
     ------
@@ -29,11 +32,25 @@ def write_whole(path: str | Path, content: str | bytes) -> Path:
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content.encode() if isinstance(content, str) else content)
+        yield partial
         partial.replace(target)
     except OSError as error:
         raise UsageError(f"cannot write {str(path)!r}: {error.strerror}") from None
     finally:
         with suppress(OSError):  # why it failed has been said
             partial.unlink(missing_ok=True)
-    return target
+
+
+def write_whole(path: str | Path, content: str | bytes) -> Path:
+    """Write ``content`` as :func:`whole_file` does, and return where.
+
+    Raises
+    ------
+    UsageError
+        If the folder cannot be made or written.
+    """
+    from pathlib import Path
+
+    with whole_file(path) as partial:
+        partial.write_bytes(content.encode() if isinstance(content, str) else content)
+    return Path(path)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # The dictionary has a few dozen names; looking for the nearest of each of 100,000 strange ones would take minutes.
 MAX_NAMES = 300
+# So many strange names get the nearest known one, which takes milliseconds each; who has more uses another dictionary.
+MAX_HINTS = 10
 
 
 def read_inputs(dictionary: Dictionary, patient: Mapping[str, Any]) -> dict[str, Reading]:
@@ -37,12 +39,7 @@ def read_inputs(dictionary: Dictionary, patient: Mapping[str, Any]) -> dict[str,
     for key, raw in patient.items():
         found = dictionary.find(key) if isinstance(key, str) and len(key) <= 200 else None
         if found is None:
-            near = dictionary.nearest(str(key)[:200])
-            faults.append(
-                Fault(
-                    None, str(key)[:200], "is not a name of the dictionary", None, f"the nearest known name is '{near}'"
-                )
-            )
+            faults.append(_unknown(dictionary, str(key)[:200], hinted=len(faults) < MAX_HINTS))
             continue
         variable, unit = found
         if variable.name in readings:
@@ -65,6 +62,11 @@ def read_inputs(dictionary: Dictionary, patient: Mapping[str, Any]) -> dict[str,
     if impossible := [found.fault for found in contradictions(dictionary, readings) if found.impossible]:
         raise DataError("the patient was refused", impossible)
     return readings
+
+
+def _unknown(dictionary: Dictionary, name: str, *, hinted: bool) -> Fault:
+    hint = f"the nearest known name is '{dictionary.nearest(name)}'" if hinted else "see riskml features for the names"
+    return Fault(None, name, "is not a name of the dictionary", None, hint)
 
 
 def derived_names(bundle: Bundle) -> tuple[str, ...]:

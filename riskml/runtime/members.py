@@ -40,7 +40,11 @@ class Linear(Record):
         """Outputs for an array of features, shape (..., n_features) -> (..., 1)."""
         import numpy as np
 
-        return (rows @ np.array(self.coefficients) + self.intercept)[..., None]
+        # In the order of ``at``: a matrix product would let a row's last digit depend on which rows stand around it.
+        total = np.full(rows.shape[:-1], self.intercept, dtype=np.float64)
+        for j, coefficient in enumerate(self.coefficients):
+            total += coefficient * rows[..., j]
+        return total[..., None]
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""

@@ -25,14 +25,37 @@ def patient_from_json(text: str | bytes) -> dict[str, Any]:
     Raises
     ------
     DataError
-        For text that is too long, not UTF-8, not JSON or not an object; for NaN and infinities, numbers beyond a
-        double, and a key that stands twice.
+        As :func:`strict_json`, and for anything but an object.
     """
-    if len(text) > MAX_BYTES:
-        raise _refused(None, "must be at most 1 MB", f"{len(text):,} bytes", _MANY)
+    patient = strict_json(text, MAX_BYTES)
+    if not isinstance(patient, dict):
+        remedy = _MANY if isinstance(patient, list) else "write {'age': '6 a', ...}"
+        raise _refused(None, "must be one JSON object of names and values", _start(patient), remedy)
+    return patient
+
+
+def _start(value: Any) -> str:
+    """How a value begins; a deep one can be read and yet be too deep to be written."""
+    try:
+        return json.dumps(value)[:40]
+    except RecursionError:
+        return "[" * 40
+
+
+def strict_json(text: str | bytes, max_bytes: int) -> Any:
+    """Any JSON value, read without the leniency of ``json.loads``.
+
+    Raises
+    ------
+    DataError
+        For text that is too long, not UTF-8 or not JSON; for NaN and infinities, numbers beyond a double, and a key
+        that stands twice.
+    """
+    if len(text) > max_bytes:
+        raise _refused(None, f"must be at most {max_bytes / 1e6:g} MB", f"{len(text):,} bytes", _MANY)
     try:
         decoded = text.decode("utf-8-sig") if isinstance(text, bytes) else text.removeprefix("\ufeff")
-        patient = json.loads(decoded, object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_finite)
+        return json.loads(decoded, object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_finite)
     except UnicodeDecodeError:
         raise _refused(None, "must be UTF-8 text", None, "save the file as UTF-8") from None
     except json.JSONDecodeError as error:
@@ -44,10 +67,6 @@ def patient_from_json(text: str | bytes) -> dict[str, Any]:
         raise _refused(None, "must not be nested so deeply", None, "give one flat JSON object") from None
     except ValueError:  # int() refuses numbers of thousands of digits
         raise _refused(None, "must hold numbers of a sensible length", None, "shorten the number") from None
-    if not isinstance(patient, dict):
-        remedy = _MANY if isinstance(patient, list) else "write {'age': '6 a', ...}"
-        raise _refused(None, "must be one JSON object of names and values", json.dumps(patient)[:40], remedy)
-    return patient
 
 
 def patient_from_csv(text: str) -> dict[str, Any]:
@@ -109,16 +128,20 @@ def with_settings(patient: dict[str, Any], settings: Iterable[str], dictionary: 
     UsageError
         If a pair has no ``=`` or no name.
     """
-    changed = dict(patient)
+    changed = patient
     for setting in settings:
         name, equals, text = setting.partition("=")
         if not equals or not name.strip():
             raise UsageError(f"--set takes NAME=VALUE, got {setting!r}")
-        if found := dictionary.find(name.strip()):
-            for other in [key for key in changed if (same := dictionary.find(key)) and same[0] == found[0]]:
-                del changed[other]
-        changed[name.strip()] = text.strip()
+        changed = with_value(changed, name.strip(), text.strip(), dictionary)
     return changed
+
+
+def with_value(patient: dict[str, Any], name: str, value: Any, dictionary: Dictionary) -> dict[str, Any]:
+    """A copy of the patient with one value put in, in place of whatever has the same name or another name for it."""
+    found = dictionary.find(name)
+    others = [key for key in patient if found and (same := dictionary.find(key)) and same[0] == found[0]]
+    return {key: old for key, old in patient.items() if key not in others and key != name} | {name: value}
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

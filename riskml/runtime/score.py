@@ -280,7 +280,7 @@ def _table_mean(member: Member, forest: Forest | None, fixed: Any, moving: Any, 
         answers = response.table_of(outputs)
     else:
         answers = response.table(outputs, prepared)
-    return np.tensordot(weights, answers, (0, 1))
+    return (weights[:, None] * answers).sum(axis=1)  # as in ``Linear.table``, no matrix product
 
 
 def _known_features(model: PortableModel, columns: Mapping[str, Sequence[Any]], n_rows: int) -> tuple[Any, Any]:

@@ -216,7 +216,7 @@ def test_a_zip_opens_and_a_broken_one_does_not(riskml, tmp_path, bundle, patient
     with zipfile.ZipFile(archive, "w") as file:
         for path in bundle.iterdir():
             file.write(path, f"some/place/{path.name}")
-    assert riskml("card", archive).stdout == (RESPONSE / "CARD.md").read_text(encoding="utf-8")
+    assert riskml("card", archive).stdout == riskml("card", RESPONSE).stdout != ""
     archive.write_bytes(archive.read_bytes()[:-30])
     refused(riskml("predict", archive, patient), 4, "neither a bundle folder nor a .zip of one")
 

@@ -50,6 +50,18 @@ def test_mrd_as_json(riskml):
     assert entry["why"]
 
 
+def test_a_form_can_be_built_from_the_json(riskml):
+    entries = {entry["name"]: entry for entry in json.loads(riskml("features", "--json").stdout)}
+    mrd, cycle = entries["mrd"], entries["cycle_index"]
+    assert (mrd["display_unit"], mrd["left_censored"], "nd" in mrd["below_words"]) == ("%", True, True)
+    assert (cycle["unit"], cycle["display_unit"], cycle["hard"]) == ("1", "", [1, 20])
+    for entry in entries.values():
+        measured = entry["kind"] in ("number", "integer")
+        assert measured == bool(entry["accepted_units"]) == (entry["unit"] is not None)
+        assert bool(entry["levels"]) == (entry["kind"] == "category")
+        assert entry["label"]
+
+
 def test_codes_families_and_denominators_are_shown(riskml):
     text = riskml("features", "cd19_pct").stdout
     assert "  LOINC 8117-4: CD19 cells/100 cells in Blood (verified 2+)\n" in text

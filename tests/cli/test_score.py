@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 
+import pandas as pd
 import pytest
 
 import riskml as front_door
@@ -30,6 +32,28 @@ def test_scores_are_the_predictions_row_by_row(riskml, tmp_path, name):
         want = bundle.predict(patient, explain=False).value
         got = [float(value) for column, value in line.items() if column != "row"]
         assert got == pytest.approx(want, abs=1e-12)
+
+
+def test_parquet_in_and_out_says_what_csv_says(riskml, tmp_path):
+    pd.DataFrame(rows()).to_parquet(tmp_path / "c.parquet")
+    assert riskml("score", BUNDLES["icans"], "c.parquet", "--out", "s.parquet").stdout == "s.parquet\n"
+    riskml("score", BUNDLES["icans"], COHORT, "--out", "s.csv")
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "s.parquet"), pd.read_csv(tmp_path / "s.csv"))
+
+
+def test_commas_are_settled_by_the_whole_column(riskml, tmp_path):
+    (tmp_path / "c.csv").write_text('mrd,cd3\n1 %,"0,71"\n2 %,"1,5"\n', encoding="utf-8")
+    (tmp_path / "p.csv").write_text("mrd,cd3\n1 %,0.71\n2 %,1.5\n", encoding="utf-8")
+    for name in ("c", "p"):
+        assert riskml("score", BUNDLES["non_response"], f"{name}.csv", "--out", f"{name}.out").returncode == 0
+    assert scores(tmp_path / "c.out") == scores(tmp_path / "p.out")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs /dev/stdin")
+def test_a_pipe_is_read_once(riskml, tmp_path):
+    done = riskml("score", BUNDLES["non_response"], "/dev/stdin", "--out", "s.csv", stdin="mrd,cd3\n1 %,1\n")
+    assert done.returncode == 0, done.stderr
+    assert [line["row"] for line in scores(tmp_path / "s.csv")] == ["2"]
 
 
 def test_one_row_through_files_alone(riskml, tmp_path):

@@ -63,18 +63,41 @@ def test_the_resealing_of_these_tests_is_itself_accepted(sealed, tmp_path):
     assert opened.model == shipped_bundle("efs").model
 
 
+OPTIONAL = {"date": "2026-11-21", "review_by": "2028-11-30", "owner": "the ward", "contact": "room 12", "tripod_ai": {}}
 NOTHING_IS_RIGHT = [("evaluation", None), ("stability", None), ("horizon_months", None), ("horizon_months", 7.5)]
 WRONG = [
     (key, new)
     for key, right in read_bundle(shipped("efs"))[MANIFEST].items()
     for new in (..., None, 7.5, [[]], "text", {"a": [1]})
-    if key not in {"digest", "files"} and type(new) is not type(right) and (key, new) not in NOTHING_IS_RIGHT
+    if key not in {"digest", "files", *OPTIONAL} and type(new) is not type(right) and (key, new) not in NOTHING_IS_RIGHT
 ]
 
 
 @pytest.mark.parametrize(("key", "new"), WRONG)
 def test_a_manifest_without_a_key_or_with_another_type_in_it_is_refused_when_opened(sealed, tmp_path, key, new):
     refused(resealed(sealed, tmp_path, put(MANIFEST, key, new)))
+
+
+def without(key):
+    def change(contents):
+        contents[MANIFEST].pop(key, None)
+
+    return change
+
+
+@pytest.mark.parametrize("key", OPTIONAL)
+def test_what_older_bundles_lack_may_be_missing_but_not_of_another_type(sealed, tmp_path, key):
+    sound = {"made": put(MANIFEST, key, OPTIONAL[key]), "none": put(MANIFEST, key, None), "older": without(key)}
+    for name, change in sound.items():
+        assert open_bundle(resealed(sealed, tmp_path / name, change))
+    for wrong in (7.5, [[]], True, {"a": 1} if isinstance(OPTIONAL[key], str) else "text"):
+        refused(resealed(sealed, tmp_path, put(MANIFEST, key, wrong)), key)
+
+
+@pytest.mark.parametrize("key", ["date", "review_by"])
+@pytest.mark.parametrize("day", ["", "soon", "2028-02-30", "30.11.2028", "2028-11-30T00:00"])
+def test_a_day_that_is_none_is_refused(sealed, tmp_path, key, day):
+    refused(resealed(sealed, tmp_path, put(MANIFEST, key, day)), f"misuses {key}")
 
 
 @pytest.mark.parametrize("number", [2, 99, 10**30])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from riskml.errors import UsageError
-from riskml.runtime.files import write_whole
+from riskml.runtime.files import whole_file, write_whole
 
 
 @pytest.mark.parametrize(("content", "expected"), [("µ\n", b"\xc2\xb5\n"), (b"\x00\xff", b"\x00\xff"), ("", b"")])
@@ -68,3 +68,28 @@ def test_places_that_cannot_be_written_are_usage_errors(tmp_path):
             write_whole(place, "new")
     assert (tmp_path / "file").read_text() == "precious"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_what_is_written_in_parts_is_there_when_all_went_well(tmp_path):
+    (tmp_path / "result").write_text("old", encoding="utf-8")
+    with whole_file(tmp_path / "result") as partial:
+        partial.write_text("first ", encoding="utf-8")
+        assert (tmp_path / "result").read_text(encoding="utf-8") == "old"
+        with partial.open("a", encoding="utf-8") as file:
+            file.write("second")
+    assert [(path.name, path.read_text(encoding="utf-8")) for path in tmp_path.iterdir()] == [
+        ("result", "first second")
+    ]
+
+
+def test_an_error_while_it_is_written_leaves_the_old_file_and_is_handed_on(tmp_path):
+    (tmp_path / "result").write_text("old", encoding="utf-8")
+
+    def fail():
+        with whole_file(tmp_path / "result") as partial:
+            partial.write_text("half", encoding="utf-8")
+            raise KeyError("mistake")
+
+    with pytest.raises(KeyError):
+        fail()
+    assert [(path.name, path.read_text(encoding="utf-8")) for path in tmp_path.iterdir()] == [("result", "old")]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from riskml.cli.present import present
 from riskml.errors import DataError
-from riskml.runtime.inputs import MAX_NAMES
+from riskml.runtime.inputs import MAX_HINTS, MAX_NAMES
 from tests.runtime.models import shipped_bundle
 
 BINARY, SURVIVAL = shipped_bundle("non_response"), shipped_bundle("efs")
@@ -153,3 +153,12 @@ def test_no_identifier_reaches_an_error(value_):
     text = str(refusal({"patient_id": value_, "age": "old"}))
     assert SECRET not in text
     assert "age must be a number" in text
+
+
+def test_a_patient_of_strange_names_alone_is_refused_quickly_with_hints_for_the_first():
+    strange = {f"strange name {number} {'x' * 40}": number for number in range(MAX_NAMES)}
+    start = time.process_time()
+    found = refusal(strange)
+    assert time.process_time() - start < 3, "looking for the nearest of each would take many seconds"
+    hinted = ["nearest" in fault.remedy for fault in found.faults]
+    assert hinted == [True] * MAX_HINTS + [False] * (MAX_NAMES - MAX_HINTS)

@@ -194,3 +194,8 @@ def test_a_setting_takes_the_place_of_the_variable_by_whatever_name():
 def test_settings_without_name_or_value_are_usage_errors(setting):
     with pytest.raises(UsageError, match="--set takes NAME=VALUE"):
         with_settings({}, [setting], load_dictionary())
+
+
+def test_a_list_of_any_depth_is_refused_whether_it_can_be_shown_or_not():
+    for depth in (1, 500, *range(900, 1_010, 5), 100_000):
+        assert refusal(patient_from_json, "[" * depth + "]" * depth)
