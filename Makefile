@@ -49,7 +49,7 @@ models: $(STAMP)  ## retrain the shipped bundles in models/
 
 lock:  ## renew requirements.lock with uv; LOCK_ARGS=--upgrade takes the newest versions
 	@command -v "$(UV)" >/dev/null || { echo "make lock needs uv on the PATH, or UV=path" >&2; exit 1; }
-	"$(UV)" pip compile pyproject.toml --group dev --generate-hashes --no-header --no-annotate --quiet \
+	"$(UV)" pip compile pyproject.toml --extra serve --extra sign --group dev --generate-hashes --no-header --no-annotate --quiet \
 	  --python-version 3.11 --python-platform x86_64-manylinux_2_28 --output-file requirements.lock $(LOCK_ARGS)
 
 wheel: $(STAMP)  ## build the wheel into dist/
@@ -87,7 +87,7 @@ $(STAMP): requirements.lock pyproject.toml
 	else echo "requirements.lock serves Linux x86-64 with Python 3.11 only:" \
 	    "resolving here from the bounds in pyproject.toml, versions may differ"; set -ex; \
 	  $(RUN) pip install --quiet 'pip>=25.1'; \
-	  $(RUN) pip install --quiet -e . --group dev; \
+	  $(RUN) pip install --quiet -e '.[serve,sign]' --group dev; \
 	fi
 # PYTHONDONTWRITEBYTECODE may be set; without byte code every start would compile riskml anew, which takes longer than
 # a prediction.

@@ -28,8 +28,17 @@ COMMANDS = {
     "validate": "external validation of a finished model",
     "update": "recalibrate a model to a new cohort; writes a child bundle",
     "card": "the model card of a bundle",
+    "export": "a model in another form, such as an offline calculator",
+    "serve": "the models of a folder as an HTTP service",
+    "sign": "vouch for a bundle with an Ed25519 key",
     "simulate": "write a synthetic cohort with a known truth",
     "features": "the dictionary: variables, lesions, units, ranges",
+}
+# Packages that come with an extra only; all others come with riskml itself.
+_EXTRAS = {
+    **dict.fromkeys(("fastapi", "uvicorn", "starlette", "pydantic", "prometheus_client"), "serve"),
+    "cryptography": "sign",
+    "mlflow": "mlflow",
 }
 _CLOSED_PIPE = 141  # what a shell reports for a process ended by SIGPIPE
 _INTERRUPTED = 130
@@ -64,6 +73,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _end(
             _INTERRUPTED, "interrupted; results written before are whole, and a training goes on when it is repeated"
         )
+    except ModuleNotFoundError as error:  # riskml alone predicts; the rest of it needs its dependencies
+        return _end(UsageError.exit_code, _absent(error))
     except BrokenPipeError:  # the reader, such as `| head`, has gone
         _drop(sys.stdout)
         return _CLOSED_PIPE
@@ -85,6 +96,15 @@ def _run(arguments: list[str]) -> int:
         parser.print_help(sys.stderr)
         return UsageError.exit_code
     return int(options.run(options))
+
+
+def _absent(error: ModuleNotFoundError) -> str:
+    """Which package is not there and how to get it; one of riskml's own modules would be a defect."""
+    package = (error.name or "").partition(".")[0]
+    if package in ("", "riskml"):
+        raise error
+    what = f"'riskml[{_EXTRAS[package]}]'" if package in _EXTRAS else "riskml"
+    return f"this command needs the package {package}, which is not here: install it with pip install {what}"
 
 
 def _end(code: int, message: str) -> int:

@@ -7,14 +7,16 @@ import gc
 import json
 import sys
 
-from riskml.cli.options import add_bundle, add_command, check_picture, check_times
+from riskml.cli.options import add_bundle, add_command, add_signature, check_picture, check_times, opener
 from riskml.cli.present import present
-from riskml.runtime.bundle import open_bundle
+from riskml.errors import UsageError
 from riskml.runtime.patient import read_patient, with_settings
 
 TYPE_CHECKING = False  # see riskml.record
 if TYPE_CHECKING:
     from typing import Any
+
+    from riskml.runtime.bundle import Bundle
 
 _EXAMPLES = """examples:
   riskml predict models/non_response/bundle patient.json
@@ -22,6 +24,7 @@ _EXAMPLES = """examples:
   riskml predict models/efs/bundle patient.json --at 6 12 --set mrd='<0.01 %'
   riskml predict models/efs/bundle patient.json --event-free-at 6
   riskml predict models/efs/bundle patient.json --plot patient.svg
+  riskml predict models/efs/bundle fhir_bundle.json --first-dose 2026-03-02
 """
 
 
@@ -29,7 +32,9 @@ def add_parser(commands: Any, summary: str) -> None:
     """Declare the command's options."""
     parser = add_command(commands, "predict", summary, _EXAMPLES)
     add_bundle(parser)
-    parser.add_argument("patient", help="a .json file, a .csv file with one row, or - for JSON on standard input")
+    what = "a .json file (also a FHIR R4 Bundle), a .csv file with one row, or - for JSON on standard input"
+    parser.add_argument("patient", help=what)
+    parser.add_argument("--first-dose", metavar="DATE", help="for a FHIR Bundle: day from which its values are dated")
     parser.add_argument(
         "--set",
         action="append",
@@ -49,6 +54,7 @@ def add_parser(commands: Any, summary: str) -> None:
     parser.add_argument("--json", action="store_true", help="print the riskml.prediction/1 object")
     parser.add_argument("--words", action="store_true", help="leave drawings out of the text (for a screen reader)")
     parser.add_argument("--no-explain", action="store_true", help="leave the explanation out")
+    add_signature(parser)
     parser.set_defaults(run=run)
 
 
@@ -61,12 +67,27 @@ def run(options: argparse.Namespace) -> int:
         gc.enable()
 
 
+def _given(options: argparse.Namespace, bundle: Bundle) -> dict[str, Any]:
+    """The patient; out of a FHIR Bundle with what was left out and why on standard error."""
+    given = read_patient(options.patient, getattr(sys.stdin, "buffer", None))
+    if "resourceType" not in given:
+        if options.first_dose is not None:
+            raise UsageError("--first-dose is for a FHIR Bundle, whose values have dates; this patient has none")
+        return given
+    from riskml.serving.fhir_in import read_fhir  # a plain patient pays nothing for it
+
+    found = read_fhir(given, bundle.dictionary, first_dose=options.first_dose)
+    for line in found.lines():
+        print(f"riskml: {line}", file=sys.stderr)
+    return dict(found.patient)
+
+
 def _predict(options: argparse.Namespace) -> int:
     if options.plot:
         check_picture(options.plot)
-    bundle = open_bundle(options.bundle)
+    bundle = opener(options)(options.bundle)
     check_times(options.at, bundle.model.kind)
-    given = read_patient(options.patient, getattr(sys.stdin, "buffer", None))
+    given = _given(options, bundle)
     patient = with_settings(given, options.settings, bundle.dictionary)
     prediction = bundle.predict(
         patient,

@@ -31,7 +31,7 @@ CONTRACT = (
         "card",
         "export",
     ),
-    *("serve", "simulate", "features"),
+    *("serve", "sign", "simulate", "features"),
 )
 HEAVY = {"numpy", "pandas", "scipy", "sklearn", "sksurv", "xgboost", "shap", "joblib", "matplotlib", "rich", "jinja2"}
 SLOW_TO_START = {"dataclasses", "typing", "pathlib", "inspect"}

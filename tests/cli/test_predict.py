@@ -10,6 +10,7 @@ import pytest
 
 import riskml as front_door
 from tests.cli.processes import BUNDLES, golden, refused
+from tests.repository import ROOT
 
 each_bundle = pytest.mark.parametrize("name", BUNDLES)
 
@@ -268,3 +269,30 @@ def test_an_adult_is_outside_and_told_so(riskml):
     assert shown["domain"]["inside"] is False
     assert "outside_domain" in {warning["code"] for warning in shown["warnings"]}
     assert "Outside what the model knows:" in predict(riskml, "efs", patient)
+
+
+FHIR = ROOT / "docs" / "examples" / "fhir_bundle.json"
+
+
+def test_a_fhir_bundle_is_a_patient_too(riskml):
+    done = riskml("predict", BUNDLES["non_response"], FHIR, "--json")
+    patient = {"mrd": "0.52 %", "bcr_abl1": "absent", "tcf3_hlf": "absent", "kmt2a_r": "present", "cd19": "<5 /uL"}
+    same = front_door.open_bundle(BUNDLES["non_response"]).predict(patient | {"cd3": "0.9 10*9/L"})
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["estimate"] == same.as_dict()["estimate"]
+    assert "riskml: quarantined: cd4_pct (Bundle.entry[9].resource)" in done.stderr
+    assert "2019" not in done.stderr  # no date of birth, nor any other
+
+
+def test_the_first_dose_decides_which_values_of_a_bundle_count(riskml):
+    done = riskml("predict", BUNDLES["non_response"], FHIR, "--first-dose", "2026-02-20", "--json")
+    assert json.loads(done.stdout)["inputs"]["missing"] == ["mrd", "cd19", "cd3"]
+    soon = riskml("predict", BUNDLES["non_response"], FHIR, "--first-dose", "soon")
+    refused(soon, 2, "the first dose must be a date")
+    plain = riskml("predict", BUNDLES["non_response"], "-", "--first-dose", "2026-02-20", stdin="{}")
+    refused(plain, 2, "--first-dose is for a FHIR Bundle")
+
+
+def test_another_fhir_resource_is_refused_with_its_place(riskml):
+    done = riskml("predict", BUNDLES["non_response"], "-", stdin='{"resourceType": "Observation"}')
+    refused(done, 3, "Bundle.resourceType: must be Bundle")

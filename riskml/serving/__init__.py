@@ -1,0 +1,1 @@
+"""The HTTP service: verified bundles behind a small, strict, quiet door."""
