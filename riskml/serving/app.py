@@ -147,8 +147,10 @@ async def _reloading(models: Models, metrics: Metrics, every: float) -> AsyncIte
 
 async def _reload_forever(models: Models, metrics: Metrics, wanted: asyncio.Event, every: float) -> None:
     while True:
+        # wait_for() of Python 3.11 can lose the cancellation that ends this task (CPython issue 86296).
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(wanted.wait(), every or None)
+            async with asyncio.timeout(every or None):
+                await wanted.wait()
         wanted.clear()
         await reload(models, metrics)
 

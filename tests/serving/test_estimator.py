@@ -8,6 +8,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import pyplot as plt
 from sklearn.base import clone, is_classifier
 from sklearn.calibration import CalibrationDisplay
 from sklearn.model_selection import cross_val_predict, cross_val_score
@@ -75,6 +76,7 @@ def test_scikit_learn_takes_it_as_a_fitted_classifier():
     assert len(cross_val_score(CLASSIFIER, X, Y, cv=3, scoring="neg_brier_score")) == 3
     shown = CalibrationDisplay.from_estimator(CLASSIFIER, X, Y, n_bins=4)
     assert shown.prob_pred.max() <= 1
+    plt.close(shown.figure_)  # figures are counted elsewhere
 
 
 def test_scikit_survival_takes_its_survival_functions():
