@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from riskml.cli.sketch import curve, strip
 from riskml.runtime.card_words import RESEARCH, SYNTHETIC
 from riskml.runtime.explain import Effects
-from riskml.runtime.prediction import ExpectedMonths, Prediction, WhatIf, by_strength
+from riskml.runtime.prediction import ExpectedMonths, Prediction, WhatIf, by_strength, months_in_words, months_moved
 from riskml.runtime.shares import digits, frequency, percent
 
 TYPE_CHECKING = False  # see riskml.record
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 WIDTH = 80
 # Effects smaller than half a point in a hundred are named but not told apart.
 _SMALL = 0.005
-_SMALL_MONTHS = 0.05
 _AVERAGE = "average patient of the cohort the model learned from"
 
 
@@ -101,17 +100,10 @@ def _course(p: Prediction, *, drawn: bool) -> Iterator[str]:
 
 def _expected_lines(p: Prediction, expected: ExpectedMonths) -> Iterator[str]:
     """Months, and what moved them most."""
-    start = p.event_free_at or 0.0
-    span = f"Of the first {expected.until:g} months" if not start else f"Of months {start:g} to {expected.until:g}"
-    (value,), (low,), (high,) = expected.months.value, expected.months.low, expected.months.high
-    what = "event-free" if p.kind == "survival" else "lost to the event"
-    beside = "" if expected.effects is None else f"; average patient {expected.effects.base[0]:.1f}"
-    yield from _wrap(f"{span}, expected {what}: {value:.1f} ({low:.1f} to {high:.1f}){beside}")
-    if expected.effects is not None:
-        strongest = [item for item in by_strength(expected.effects.effects[0]) if abs(item[1]) >= _SMALL_MONTHS][:3]
-        parts = [f"{p.labels[name]}, {p.shown[name]}: {effect:+.1f}" for name, effect in strongest]
-        if parts:
-            yield from _wrap(f"what moved them most, in months: {'; '.join(parts)}", "    ")
+    yield from _wrap(months_in_words(p, expected))
+    parts = [f"{p.labels[name]}, {p.shown[name]}: {effect:+.1f}" for name, effect in months_moved(expected)]
+    if parts:
+        yield from _wrap(f"what moved them most, in months: {'; '.join(parts)}", "    ")
 
 
 def _what_if_lines(p: Prediction, what_if: WhatIf) -> Iterator[str]:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 SCHEMA = "riskml.prediction/1"
+# Less than a tenth of a month rounds to nothing.
+_SMALL_MONTHS = 0.05
 
 
 class Remark(Record):
@@ -211,3 +213,19 @@ class Prediction(Record):
 def by_strength(effects: Mapping[str, float]) -> Sequence[tuple[str, float]]:
     """Effects, the strongest first."""
     return sorted(effects.items(), key=lambda item: (-abs(item[1]), item[0]))
+
+
+def months_in_words(p: Prediction, expected: ExpectedMonths) -> str:
+    """``"Of the first 24 months, expected event-free: 20.3 (18.1 to 22.0); average patient 21.2"``."""
+    start = p.event_free_at or 0.0
+    span = f"Of months {start:g} to {expected.until:g}" if start else f"Of the first {expected.until:g} months"
+    (value,), (low,), (high,) = expected.months.value, expected.months.low, expected.months.high
+    what = "event-free" if p.kind == "survival" else "lost to the event"
+    beside = "" if expected.effects is None else f"; average patient {expected.effects.base[0]:.1f}"
+    return f"{span}, expected {what}: {value:.1f} ({low:.1f} to {high:.1f}){beside}"
+
+
+def months_moved(expected: ExpectedMonths) -> Sequence[tuple[str, float]]:
+    """The three inputs that moved expected months most, and by how much; without those that round to nothing."""
+    effects = by_strength(expected.effects.effects[0]) if expected.effects is not None else ()
+    return [item for item in effects if abs(item[1]) >= _SMALL_MONTHS][:3]

@@ -9,13 +9,12 @@ from markupsafe import Markup
 
 from riskml.record import Record
 from riskml.reporting.words import printed, signed
-from riskml.runtime.prediction import ExpectedMonths, Prediction, WhatIf, by_strength
+from riskml.runtime.prediction import ExpectedMonths, Prediction, WhatIf, by_strength, months_in_words, months_moved
 from riskml.runtime.shares import digits, frequency, percent
 from riskml.serving.drawings import Points, draw_course, draw_risk, draw_step
 
 # Effects under half a point in a hundred are named but not told apart; those on months under a twentieth of one.
 _SMALL = 0.005
-_SMALL_MONTHS = 0.05
 _MOST = 3
 _TOGETHER = re.compile(r"(?<=\d) (?=[%×])|(?<=×) (?=10)|(?<=<) (?=\d)")
 Table = tuple[str, list[str], list[list[Any]]]
@@ -118,16 +117,8 @@ def comparison_of(p: Prediction, given: Prediction) -> dict[str, Any] | None:
 
 
 def _expected(p: Prediction, expected: ExpectedMonths) -> str:
-    start = p.event_free_at or 0.0
-    part = f"Of the first {expected.until:g} months" if not start else f"Of months {start:g} to {expected.until:g}"
-    (value,), (low,), (high,) = expected.months.value, expected.months.low, expected.months.high
-    what = "event-free" if p.kind == "survival" else "lost to the event"
-    text = f"{part}, expected {what}: {value:.1f} ({low:.1f} to {high:.1f})"
-    if expected.effects is None:
-        return f"{text}."
-    text += f"; average patient {expected.effects.base[0]:.1f}."
-    strongest = [item for item in by_strength(expected.effects.effects[0]) if abs(item[1]) >= _SMALL_MONTHS][:_MOST]
-    parts = [f"{p.labels[name]}, {printed(p.shown[name])}: {signed(effect)}" for name, effect in strongest]
+    text = f"{months_in_words(p, expected)}."
+    parts = [f"{p.labels[name]}, {printed(p.shown[name])}: {signed(effect)}" for name, effect in months_moved(expected)]
     return f"{text} What moved them most, in months: {'; '.join(parts)}." if parts else text
 
 

@@ -7,6 +7,7 @@ import math
 
 import pytest
 
+from riskml.runtime.prediction import months_in_words, months_moved
 from tests.runtime.models import SHIPPED, complete_values, shipped_bundle
 
 BINARY, SURVIVAL = shipped_bundle("non_response"), shipped_bundle("efs")
@@ -129,3 +130,18 @@ def test_an_explanation_left_out_is_null_everywhere():
     answer = SURVIVAL.predict(PATIENT, explain=False, expected_months=12.0).as_dict()
     assert answer["explanation"] is None
     assert answer["expected_months"]["explanation"] is None
+
+
+def test_months_in_words_are_those_of_the_object():
+    known = {"mrd": "12 %", "age": "7 a"}
+    prediction = SURVIVAL.predict(known, expected_months=24, event_free_at=6)
+    answer = prediction.as_dict()["expected_months"]
+    value, low, high, base = answer["value"], answer["low"], answer["high"], answer["explanation"]["base"]
+    said = f"Of months 6 to 24, expected event-free: {value:.1f} ({low:.1f} to {high:.1f}); average patient {base:.1f}"
+    assert months_in_words(prediction, prediction.expected) == said
+    effects = [(item["input"], item["effect"]) for item in answer["explanation"]["effects"]]
+    assert months_moved(prediction.expected) == [item for item in effects if abs(item[1]) >= 0.05]
+    bare = SURVIVAL.predict(known, expected_months=24, explain=False)
+    assert months_in_words(bare, bare.expected).startswith("Of the first 24 months, expected event-free: ")
+    assert "average" not in months_in_words(bare, bare.expected)
+    assert months_moved(bare.expected) == []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import re
-from html.parser import HTMLParser
 
 import pytest
 
@@ -14,7 +13,7 @@ from riskml.runtime.shares import digits, frequency, percent
 from riskml.serving.calculator import source_hash
 from riskml.serving.calculator_page import render_calculator
 from tests.runtime.models import SHIPPED, shipped_bundle
-from tests.serving.browser import needs_browser, written
+from tests.serving.browser import Elements, needs_browser, written
 
 HOSTILE = "</label></script><script>document.title='broken'</script><img src=x onerror=\"document.title='broken'\">'&"
 WATCH = """
@@ -87,18 +86,6 @@ def found(pages, tmp_path_factory):
 @pytest.fixture(scope="module")
 def states(found):
     return found["states"]
-
-
-class _Elements(HTMLParser):
-    """Every start tag with its attributes."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.found = []
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        self.found.append((tag, dict(attrs)))
 
 
 @needs_browser
@@ -211,7 +198,7 @@ def test_hostile_words_in_a_bundle_stay_words(tmp_path):
 @pytest.mark.parametrize("name", SHIPPED)
 def test_nothing_in_the_page_can_reach_beyond_it(name, pages):
     page = pages[name]
-    elements = _Elements(page).found
+    elements = Elements(page).found
     assert len(page.encode()) < 1_500_000
     assert [tag for tag, _ in elements].count("script") == 2
     assert not {"img", "link", "iframe", "object", "embed", "base", "audio", "video"} & {tag for tag, _ in elements}
@@ -231,7 +218,7 @@ def test_nothing_in_the_page_can_reach_beyond_it(name, pages):
 
 def test_the_policy_pins_the_script_and_the_style_of_the_page(pages):
     page = pages["efs"]
-    (policy,) = [a["content"] for _, a in _Elements(page).found if a.get("http-equiv") == "Content-Security-Policy"]
+    (policy,) = [a["content"] for _, a in Elements(page).found if a.get("http-equiv") == "Content-Security-Policy"]
     code = re.search(r"<script>(.*?)</script>", page, re.DOTALL)[1]
     style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)[1]
     assert f"script-src {source_hash(code)};" in policy
@@ -275,7 +262,7 @@ def test_a_bundle_without_aggregates_has_no_section_of_them(pages):
 
 
 def test_every_control_has_a_name_for_a_screen_reader(pages):
-    elements = _Elements(pages["icans"]).found
+    elements = Elements(pages["icans"]).found
     labelled = {attributes["for"] for tag, attributes in elements if tag == "label" and "for" in attributes}
     named = [a for tag, a in elements if tag in ("select", "input") and a.get("type") != "radio"]
     assert len(named) > 10

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import re
-from html.parser import HTMLParser
 
 import pytest
 
@@ -16,21 +15,10 @@ from riskml.serving.page_form import read_question
 from riskml.serving.problems import Problem
 from riskml.serving.settings import Settings
 from tests.runtime.models import SHIPPED, shipped_bundle
+from tests.serving.browser import Elements
 
 HOSTILE = '</label></title><script>alert(1)</script><img src=x onerror="alert(1)">\'&'
 TYPED = {"given-mrd": "0.52", "given-mrd-unit": "%", "instead-mrd": "5", "instead-mrd-unit": "%"}
-
-
-class Elements(HTMLParser):
-    """Every start tag with its attributes."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.found = []
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        self.found.append((tag, dict(attrs)))
 
 
 def answer(bundle, typed=TYPED):
