@@ -54,7 +54,11 @@ class Record:
         raise AttributeError(f"{type(self).__name__} is frozen: cannot delete {name}")
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.__dict__ == other.__dict__
+        return type(self) is type(other) and self.to_fields() == other.to_fields()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What was remembered on the way (``functools.cached_property``) is made anew where a copy is unpacked.
+        return self.to_fields()
 
     def __hash__(self) -> int:
         return hash((type(self), *(self.__dict__[name] for name in self._fields)))

@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 
 import pytest
 from hypothesis import given
@@ -89,6 +90,22 @@ def test_a_record_of_unhashable_values_is_unhashable():
 @pytest.mark.parametrize("clone", [copy.copy, copy.deepcopy, lambda p: pickle.loads(pickle.dumps(p))])
 def test_copies_and_pickles_are_equal(clone):
     assert clone(Point(1.0, 2.0)) == Point(1.0, 2.0)
+
+
+class Remembering(Record):
+    x: float
+
+    @cached_property
+    def maker(self):
+        return lambda: self.x
+
+
+def test_what_was_remembered_on_the_way_is_no_part_of_a_record():
+    used, fresh = Remembering(1.0), Remembering(1.0)
+    assert used.maker() == 1.0
+    assert used == fresh
+    assert pickle.loads(pickle.dumps(used)) == fresh
+    assert pickle.loads(pickle.dumps(used)).maker() == 1.0
 
 
 def test_the_module_imports_nothing():

@@ -8,13 +8,14 @@ exactly zero and the effects add up from v(nothing known) to v(everything known)
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import repeat
 from operator import add, mul
 
 from riskml.record import Record
 from riskml.runtime.members import Linear, Member, Trees
 from riskml.runtime.model import PortableModel, Value
-from riskml.runtime.responses import Calibrated, inner_of
+from riskml.runtime.responses import Calibrated, each, inner_of
 from riskml.runtime.score import contributions, points, position, value
 from riskml.runtime.subsets import shapley_of_table
 
@@ -70,7 +71,7 @@ def explain_link(model: PortableModel, known: Mapping[str, Value]) -> Effects:
             effects[name] += member.weight * part
     place = position(model, known)
     mean = math.fsum(
-        m.weight * w * lp for m in model.members for w, lp in zip(place.weights, points(m, place), strict=True)
+        m.weight * w * lp for m in model.members for w, lp in zip(place.backdrop.weights, points(m, place), strict=True)
     )
     scale = "log_odds" if model.kind == "binary" else "log_hazard"
     return Effects(scale, (base,), (effects,), (mean,))
@@ -164,9 +165,67 @@ def _effects_of(
         return _closed_form(model, predictor, response, known, names, times)
     if isinstance(predictor, Linear) and (found := _product_form(model, predictor, response, known, names, times)):
         return found
+    if isinstance(predictor, Linear):
+        return _prototypes_in_groups(model, predictor, response, known, names, times)
     worths = worths_of(model, member, known, names, times)
     effects = [shapley_of_table([worth[k] for worth in worths], len(names)) for k in range(len(worths[0]))]
     return worths[0], [list(parts) for parts in zip(*effects, strict=True)]
+
+
+def _prototypes_in_groups(
+    model: PortableModel,
+    linear: Linear,
+    response: Response,
+    known: Mapping[str, Value],
+    names: Sequence[str],
+    times: Sequence[float],
+) -> tuple[list[float], list[list[float]]]:
+    """Enumeration that leaves out, for each prototype, the inputs in which the patient equals it.
+
+    Such an input changes nothing in that prototype's game, so its effect there is zero (Shapley's null player) and the
+    number of coalitions halves. Prototypes that differ in the same inputs share a table: effects are linear in games.
+    """
+    _check_number(names)
+    n_answers, prepared = max(1, len(times)), response.prepare(times)
+    base, effects = [0.0] * n_answers, [[0.0] * n_answers for _ in names]
+    for which, rows, outputs in _groups(*_starts_and_moves(model, linear, known, names), n_answers):
+        size = 1 << len(which)
+        for k, answers in enumerate(each(response, outputs, prepared)):
+            worths = [0.0] * size
+            for place, row in enumerate(rows):
+                part = answers[place * size : (place + 1) * size]
+                worths = list(map(add, worths, map(mul, repeat(model.weights[row]), part)))
+            base[k] += worths[0]
+            for i, effect in zip(which, shapley_of_table(worths, len(which)), strict=True):
+                effects[i][k] += effect
+    return base, effects
+
+
+def _groups(
+    starts: Sequence[float], moves: Sequence[Sequence[float]], n_answers: int
+) -> Iterator[tuple[Sequence[int], Sequence[int], list[float]]]:
+    """Prototypes by the inputs that move them: these inputs, those prototypes, their outputs for every subset of them.
+
+    All in one group where more tables would cost more than the shorter ones save.
+    """
+    rows_of: dict[tuple[int, ...], list[int]] = {}
+    for row, steps in enumerate(zip(*moves, strict=True)):
+        rows_of.setdefault(tuple(i for i, step in enumerate(steps) if step), []).append(row)
+    everything = {tuple(range(len(moves))): list(range(len(starts)))}
+
+    def cost(groups: Mapping[tuple[int, ...], list[int]]) -> int:
+        return sum((len(rows) * (1 + n_answers) + len(k) * n_answers) << len(k) for k, rows in groups.items())
+
+    groups = rows_of if moves and cost(rows_of) < cost(everything) else everything
+    for which, rows in groups.items():
+        points = []
+        for row in rows:
+            subsets = [starts[row]]
+            for i in which:
+                step = moves[i][row]
+                subsets += [point + step for point in subsets]
+            points += subsets
+        yield which, rows, points
 
 
 def worths_of(
@@ -179,13 +238,17 @@ def worths_of(
     TooManyInputsError
         If there are more than ``MAX_INPUTS`` of them.
     """
-    if len(names) > MAX_INPUTS:
-        raise TooManyInputsError(f"exact enumeration takes at most {MAX_INPUTS} inputs, got {len(names)}")
+    _check_number(names)
     predictor, response = member.predictor, member.response
     if isinstance(predictor, Trees):
         return _worths_of_trees(model, predictor, response, known, names, times)
     prepared = response.prepare(times)
     return [response.mean(rows, model.weights, prepared) for rows in _points(model, predictor, known, names)]
+
+
+def _check_number(names: Sequence[str]) -> None:
+    if len(names) > MAX_INPUTS:
+        raise TooManyInputsError(f"exact enumeration takes at most {MAX_INPUTS} inputs, got {len(names)}")
 
 
 def _product_form(
@@ -316,7 +379,7 @@ def _linear_points(
     model: PortableModel, linear: Linear, known: Mapping[str, Value], names: Sequence[str]
 ) -> list[list[float]]:
     """Each subset is one step from a smaller one, so that rounding never adds up over more steps than inputs."""
-    lps, moves = _starts_and_moves(model, linear, known, names)
+    starts, moves = _starts_and_moves(model, linear, known, names)
     points: list[list[float]] = [[]] * (1 << len(moves))
 
     def walk(subset: int, start: int, lps: list[float]) -> None:
@@ -324,5 +387,5 @@ def _linear_points(
         for bit in range(start, len(moves)):
             walk(subset | 1 << bit, bit + 1, list(map(add, lps, moves[bit])))
 
-    walk(0, 0, lps)
+    walk(0, 0, starts)
     return points

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, lru_cache, partial
 
 from riskml.record import Record
+from riskml.runtime.backdrop import Backdrop, backdrop_of
 from riskml.runtime.members import Linear, Member, member_from_dict
 from riskml.runtime.model_error import ModelError, need, numbers
 from riskml.runtime.responses import Logistic
@@ -20,6 +22,11 @@ FORMAT = 1
 KINDS = {"binary": "probability", "survival": "survival", "incidence": "cumulative_incidence"}
 
 Value = float | str
+
+# Sets of missing inputs that are remembered; each takes up to .3 MB, most of it what they add to hundreds of refits.
+_KEPT = 32
+# Sets of months; the months of an expected time take about 1 MB.
+_KEPT_MONTHS = 4
 
 
 def _log10(value: Value, floor: Any) -> float:
@@ -70,6 +77,10 @@ class Feature(Record):
         return OPS[self.op](value, self.parameter)
 
 
+def _ready(draws: Sequence[Sequence[Member]], times: tuple[float, ...]) -> list[tuple[Member, Any]]:
+    return [(member, member.response.prepare(times)) for draw in draws for member in draw if member.weight > 0]
+
+
 class PortableModel(Record):
     """Everything needed to score and explain a patient.
 
@@ -104,6 +115,16 @@ class PortableModel(Record):
     level: float
     limits: Mapping[str, tuple[float, float]]
     usual: Mapping[str, tuple[float, float]] = {}
+
+    @cached_property
+    def backdrop(self) -> Callable[[tuple[str, ...]], Backdrop]:
+        """The prototypes in the place of some missing inputs; the last few sets of them are remembered."""
+        return lru_cache(maxsize=_KEPT)(partial(backdrop_of, self.features, self.inputs, self.background, self.weights))
+
+    @cached_property
+    def drawn(self) -> Callable[[tuple[float, ...]], list[tuple[Member, Any]]]:
+        """The members of all refits that count, ready for some months; the last few sets of months are remembered."""
+        return lru_cache(maxsize=_KEPT_MONTHS)(partial(_ready, self.bootstrap))
 
     @property
     def horizon(self) -> float:

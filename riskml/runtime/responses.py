@@ -97,7 +97,14 @@ class Logistic(_Binary):
             odds_against = list(map(exp, map(neg, points)))
         except OverflowError:
             odds_against = list(map(exp, map(neg, limited(points))))
+        if len(odds_against) == 1:  # a complete patient
+            return [1.0 / (1.0 + odds_against[0])]
         return [sum(map(truediv, weights, map(add, repeat(1.0), odds_against)))]
+
+    def each(self, points: Sequence[float], prepared: None) -> list[list[float]]:  # noqa: ARG002
+        """Probability of each point, in one list."""
+        odds_against = map(exp, map(neg, limited(points)))
+        return [list(map(truediv, repeat(1.0), map(add, repeat(1.0), odds_against)))]
 
     def table(self, outputs: Any, prepared: None) -> Any:  # noqa: ARG002
         """Probabilities; shape (..., 1)."""
@@ -275,3 +282,11 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any]], Response]] = {
     "incidence": _incidence,
     "calibrated": _calibrated,
 }
+
+
+def each(response: Response, points: Sequence[Any], prepared: Any) -> list[list[float]]:
+    """The answer for each of the points, one list an answer."""
+    if isinstance(response, Logistic | Baseline):  # what most linear predictors mean: all points in one go
+        return response.each(points, prepared)
+    answers = (response.mean([point], [1.0], prepared) for point in points)
+    return [list(column) for column in zip(*answers, strict=True)]

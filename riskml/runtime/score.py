@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
-from operator import mul
 
 from riskml.record import Record
+from riskml.runtime.backdrop import Backdrop
 from riskml.runtime.members import Linear, Member, Trees, single
 from riskml.runtime.model import Feature, PortableModel, Value
 from riskml.runtime.responses import Calibrated, inner_of
@@ -44,23 +44,17 @@ class Position(Record):
     ----------
     fixed : list of float
         Each feature, as far as the known inputs make it up.
-    moving : list of int
-        Features that miss an input.
-    rows : list of tuples
-        What the prototypes have for the missing part of the moving features; equal prototypes are one row.
-    weights : list of float
-        Weight of each row, summing to 1. With nothing missing there is one empty row of weight 1.
+    backdrop : Backdrop
+        What stands in the place of the others.
     """
 
     fixed: list[float]
-    moving: list[int]
-    rows: list[tuple[float, ...]]
-    weights: list[float]
+    backdrop: Backdrop
 
     def filled(self, row: Sequence[float]) -> list[float]:
         """All features, with one row of the prototypes in the place of what is missing."""
         features = list(self.fixed)
-        for j, part in zip(self.moving, row, strict=True):
+        for j, part in zip(self.backdrop.moving, row, strict=True):
             features[j] += part
         return features
 
@@ -69,61 +63,49 @@ class Position(Record):
     @cached_property
     def single(self) -> Sequence[float]:
         """The features of a complete patient as trees compare them."""
-        return single(self.filled(self.rows[0]))
+        return single(self.filled(self.backdrop.rows[0]))
 
     @cached_property
     def splits(self) -> Splits:
         """Which rows lie under which thresholds."""
         from riskml.runtime.tree_games import Splits  # only a model with trees pays for it
 
-        return Splits([{0: column} for column in zip(*map(self.filled, self.rows), strict=True)], self.weights)
+        columns = zip(*map(self.filled, self.backdrop.rows), strict=True)
+        return Splits([{0: column} for column in columns], self.backdrop.weights)
 
 
 def position(model: PortableModel, known: Mapping[str, Value]) -> Position:
     """Turn known inputs and background into features."""
-    fixed, moving, parts = [], [], []
-    for j, feature in enumerate(model.features):
-        fixed.append(sum(feature.component(known[name]) for name in feature.inputs if name in known))
-        missing = [model.inputs.index(name) for name in feature.inputs if name not in known]
-        if missing:
-            moving.append(j)
-            parts.append([sum(feature.component(row[i]) for i in missing) for row in model.background])
-    if not moving:
-        return Position(fixed, moving, [()], [1.0])
-    merged: dict[tuple[float, ...], float] = {}
-    for row, weight in zip(zip(*parts, strict=True), model.weights, strict=True):
-        merged[row] = merged.get(row, 0.0) + weight
-    return Position(fixed, moving, list(merged), list(merged.values()))
+    fixed = [sum(f.component(known[name]) for name in f.inputs if name in known) for f in model.features]
+    return Position(fixed, model.backdrop(tuple(name for name in model.inputs if name not in known)))
 
 
 def points(member: Member, place: Position) -> list[Any]:
     """The predictor's output with each row of the background put in for what is missing."""
     predictor = member.predictor
     if isinstance(predictor, Linear):  # only what moves is summed for each row
-        coefficients = predictor.coefficients
         lp = predictor.at(place.fixed)
-        moving = [coefficients[j] for j in place.moving]
-        return [lp + sum(map(mul, moving, row)) for row in place.rows]
+        return [lp + more for more in place.backdrop.sums(predictor)]
+    rows = place.backdrop.rows
     if not isinstance(predictor, Trees):
-        return [predictor.at(place.filled(row)) for row in place.rows]
-    if len(place.rows) == 1:
+        return [predictor.at(place.filled(row)) for row in rows]
+    if len(rows) == 1:
         return [predictor.at_single(place.single)]
     from riskml.runtime.tree_games import row_outputs
 
-    rows = row_outputs(predictor, place.splits)
-    return [row[0] for row in rows] if predictor.outputs == 1 else rows
+    outputs = row_outputs(predictor, place.splits)
+    return [row[0] for row in outputs] if predictor.outputs == 1 else outputs
 
 
-def member_value(member: Member, place: Position, times: Sequence[float]) -> list[float]:
-    """v(known) of one member: one number for a binary outcome, one per time otherwise."""
+def member_value(member: Member, place: Position, prepared: Any) -> list[float]:
+    """v(known) of one member, one number an answer; ``prepared`` is its response's part of the months."""
     predictor, response = member.predictor, member.response
-    prepared = response.prepare(times)
-    if isinstance(predictor, Trees) and response.is_mean and len(place.rows) > 1:
+    if isinstance(predictor, Trees) and response.is_mean and len(place.backdrop.rows) > 1:
         from riskml.runtime.tree_games import mean_outputs
 
         outputs = mean_outputs(predictor, place.splits)
         return response.mean([outputs[0] if predictor.outputs == 1 else outputs], [1.0], prepared)
-    return response.mean(points(member, place), place.weights, prepared)
+    return response.mean(points(member, place), place.backdrop.weights, prepared)
 
 
 def value(model: PortableModel, known: Mapping[str, Value], times: Sequence[float] = ()) -> list[float]:
@@ -147,9 +129,9 @@ def value(model: PortableModel, known: Mapping[str, Value], times: Sequence[floa
 
 def mean_answers(members: Sequence[Member], place: Position, times: Sequence[float]) -> list[float]:
     """Weighted mean of the members' v(known)."""
+    parts = [member_value(member, place, member.response.prepare(times)) for member in members]
     if len(members) == 1:
-        return [min(1.0, answer) for answer in member_value(members[0], place, times)]
-    parts = [member_value(member, place, times) for member in members]
+        return [min(1.0, answer) for answer in parts[0]]
     sums = [sum(m.weight * p[k] for m, p in zip(members, parts, strict=True)) for k in range(len(parts[0]))]
     return [min(1.0, total) for total in sums]  # weights add up to 1 but for rounding
 
@@ -175,11 +157,7 @@ def quantile(ordered: Sequence[float], probability: float, weights: Sequence[flo
 
 def drawn_answers(model: PortableModel, place: Position, times: Sequence[float]) -> list[list[float]]:
     """v(known) of each member of the bootstrap refits that counts."""
-    return [member_value(member, place, times) for member in _drawn(model)]
-
-
-def _drawn(model: PortableModel) -> list[Member]:
-    return [member for draw in model.bootstrap for member in draw if member.weight > 0]
+    return [member_value(member, place, prepared) for member, prepared in model.drawn(tuple(times))]
 
 
 def percentiles(
@@ -200,13 +178,16 @@ def percentiles(
     """
     if not draws:
         return [least] * len(centre), [most] * len(centre)
-    sizes = [member.weight for member in _drawn(model)]
+    sizes = [member.weight for draw in model.bootstrap for member in draw if member.weight > 0]
     equal = len(set(sizes)) == 1
     tail = (1 - model.level) / 2
     low, high = [], []
     for k, middle in enumerate(centre):
-        ordered = sorted((answers[k], weight) for answers, weight in zip(draws, sizes, strict=True))
-        values, weights = [value for value, _ in ordered], [] if equal else [weight for _, weight in ordered]
+        column, weights = [answers[k] for answers in draws], []
+        if equal:
+            values = sorted(column)
+        else:
+            values, weights = map(list, zip(*sorted(zip(column, sizes, strict=True)), strict=True))
         low.append(min(quantile(values, tail, weights), middle))
         high.append(min(most, max(quantile(values, 1 - tail, weights), middle)))
     return low, high

@@ -84,7 +84,14 @@ class Baseline(Record):
             relative = list(map(exp, points))
         except OverflowError:
             relative = list(map(exp, limited(points)))
+        if len(relative) == 1:  # a complete patient
+            return [exp(-hazard * relative[0]) for hazard in prepared]
         return [sum(map(mul, weights, map(exp, map(mul, repeat(-hazard), relative)))) for hazard in prepared]
+
+    def each(self, points: Sequence[float], prepared: Sequence[float]) -> list[list[float]]:
+        """S(t) of each point, one list a time."""
+        relative = list(map(exp, limited(points)))
+        return [list(map(exp, map(mul, repeat(-hazard), relative))) for hazard in prepared]
 
     def table(self, outputs: Any, prepared: Sequence[float]) -> Any:
         """S(t); shape (..., n_times)."""

@@ -116,7 +116,9 @@ def test_link_effects_of_trees_are_shapley_values_of_the_mean_output(case):
     def worth(names):
         place = position(model, known_part(known, names))
         return math.fsum(
-            m.weight * w * x for m in model.members for w, x in zip(place.weights, points(m, place), strict=True)
+            m.weight * w * x
+            for m in model.members
+            for w, x in zip(place.backdrop.weights, points(m, place), strict=True)
         )
 
     found = explain_link(model, known)

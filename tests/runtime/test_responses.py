@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.special import expit, logit
 
 from riskml.runtime.model_error import ModelError
-from riskml.runtime.responses import LOGISTIC, PROBABILITY, Calibrated, inner_of, response_from_dict
+from riskml.runtime.responses import LOGISTIC, PROBABILITY, Calibrated, each, inner_of, response_from_dict
 from riskml.runtime.time_responses import Accelerated, Baseline, Curve, Incidence
 
 BASELINE = Baseline((0.0, 6.0, 12.0), (0.0, 0.2, 0.7))
@@ -138,3 +138,13 @@ LINE = {"kind": "calibrated", "response": {"kind": "logistic"}, "intercept": 0.0
 def test_malformed_responses_are_refused_with_their_reason(raw, message):
     with pytest.raises(ModelError, match=message):
         response_from_dict(raw)
+
+
+@given(
+    st.sampled_from([LOGISTIC, BASELINE, Accelerated("lognormal", 0.5, 12.0), Calibrated(LOGISTIC, 0.1, 0.9)]),
+    st.lists(st.floats(-800, 800), min_size=1, max_size=5),
+)
+def test_each_point_has_the_answer_it_would_have_alone(response, points):
+    prepared = response.prepare(() if response.outcome == "binary" else (0.0, 3.0, 6.0))
+    alone = [response.mean([point], [1.0], prepared) for point in points]
+    assert np.allclose(each(response, points, prepared), np.transpose(alone), rtol=1e-15, atol=0)
