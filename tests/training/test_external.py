@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -22,16 +23,23 @@ from riskml.training.external import checked_target, cumulative_hazard, predicti
 def few_resamples(monkeypatch):
     """What is argued here does not rest on the third digit of an interval."""
     monkeypatch.setattr("riskml.training.measures.N_BOOT", 100)
+    monkeypatch.setattr("riskml.training.judge.subgroups.N_BOOT", 50)
 
 
 @pytest.fixture(scope="module")
 def new_cohort(tmp_path_factory):
-    return read_cohort(write_simulated(tmp_path_factory.mktemp("new") / "cohort.csv", 800, seed=5))
+    return read_cohort(write_simulated(tmp_path_factory.mktemp("new") / "cohort.csv", 500, seed=5))
+
+
+@pytest.fixture(scope="module")
+def judged(new_cohort):
+    """Validations of shipped models on the new cohort; each is made once."""
+    return cache(lambda name: validate(open_bundle(shipped(name)), new_cohort, force_horizon=True))
 
 
 @pytest.mark.parametrize("name", ["non_response", "icans", "efs"])
-def test_a_model_from_the_same_truth_ranks_new_patients(name, new_cohort):
-    result = validate(open_bundle(shipped(name)), new_cohort, force_horizon=True)
+def test_a_model_from_the_same_truth_ranks_new_patients(name, new_cohort, judged):
+    result = judged(name)
     discrimination = next(iter(result.metrics.values()))
     assert discrimination.low > 0.5
     assert discrimination.low <= discrimination.value <= discrimination.high
@@ -42,10 +50,10 @@ def test_a_model_from_the_same_truth_ranks_new_patients(name, new_cohort):
     json.dumps(result.as_dict(), allow_nan=False)
 
 
-def test_figures_are_those_of_the_predictions_themselves(new_cohort):
+def test_figures_are_those_of_the_predictions_themselves(new_cohort, judged):
     bundle = open_bundle(shipped("non_response"))
     sample = predictions(bundle, new_cohort, checked_target(bundle, new_cohort))
-    result = validate(bundle, new_cohort)
+    result = judged("non_response")
     assert result.metrics["brier"].value == pytest.approx(np.mean((sample.risk - sample.event) ** 2))
     assert result.metrics["observed_expected"].value == pytest.approx(sample.event.sum() / sample.risk.sum())
     table = bundle.score(new_cohort)["risk"].to_numpy()
@@ -71,9 +79,8 @@ def test_what_is_missing_is_named_wherever_it_matters(new_cohort):
     assert any("cd3" in item["words"] for item in result.transport["reasons"] if item["topic"] == "inputs")
 
 
-def test_errors_are_compared_with_the_cohorts_own_comparator(new_cohort):
-    bundle = open_bundle(shipped("non_response"))
-    result = validate(bundle, new_cohort)
+def test_errors_are_compared_with_the_cohorts_own_comparator(judged):
+    result = judged("non_response")
     brier = next(row for row in result.differences if row["measure"] == "brier")
     assert brier["against"] == result.comparator["name"] == "prevalence"
     assert brier["value"] == pytest.approx(result.metrics["brier"].value - result.comparator["brier"])
@@ -177,8 +184,8 @@ def test_no_event_at_all_is_not_estimable(new_cohort):
         validate(open_bundle(shipped("non_response")), none)
 
 
-def test_small_counts_are_not_shown(new_cohort):
-    result = validate(open_bundle(shipped("efs")), new_cohort, force_horizon=True)
+def test_small_counts_are_not_shown(judged):
+    result = judged("efs")
     few = replace(result, distribution=replace(result.distribution, n_with=3), notes=("not known in 2 rows of 51",))
     assert few.as_dict()["distribution"]["n_with"] is None
     assert few.as_dict()["notes"] == ["not known in <5 rows of 51"]

@@ -6,6 +6,7 @@ Every function takes ``event`` (bool) and ``risk`` (the predicted probability of
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -258,8 +259,26 @@ def calibration_in_the_large(event: BoolArray, risk: FloatArray) -> float:
     event, linear = _logits(event, risk)
     if event.all() or not event.any():
         return float("nan")
-    start = np.array([logit(event.mean()) - np.median(linear)])
-    return float(maximise(logistic(np.ones((event.size, 1)), event, linear), start)[0])
+    return _level(float(event.sum()), linear)
+
+
+def _level(events: float, linear: FloatArray) -> float:
+    """The shift of all log-odds with which as many events are expected as there were; nan if none is better.
+
+    Expected events rise with the shift, so Newton's steps are kept between the ends that are still possible.
+    """
+    low, high = float(logit(events / linear.size) - linear.max()), float(logit(events / linear.size) - linear.min())
+    shift = min(max(float(logit(events / linear.size) - np.median(linear)), low), high)
+    for _ in range(200):
+        fitted = expit(linear + shift)
+        missing, information = events - float(fitted.sum()), float((fitted * expit(-linear - shift)).sum())
+        low, high = (shift, high) if missing > 0 else (low, shift)
+        step = missing / information if information > 0 else math.inf
+        if abs(step) < 1e-7 * (1 + abs(shift)) or high - low < 1e-15 * (1 + abs(shift)):
+            # Where all are certain there is a plateau, on which rounding decides.
+            return shift + step if information > 1e-12 * linear.size else math.nan
+        shift = shift + step if low < shift + step < high else (low + high) / 2
+    return math.nan
 
 
 def observed_expected(event: BoolArray, risk: FloatArray) -> float:
