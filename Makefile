@@ -22,11 +22,11 @@ export MKL_NUM_THREADS ?= 1
 export NUMBA_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format models lock wheel clean
+.PHONY: help demo test check format docs notebooks models lock wheel clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1 - /p' Makefile | while IFS= read -r line; do \
-	  printf '  make %-8s %s\n' "$${line%% - *}" "$${line#* - }"; done
+	  printf '  make %-9s %s\n' "$${line%% - *}" "$${line#* - }"; done
 
 demo: $(STAMP)  ## the whole main job on the embedded cohort, written to DEMO_OUT (demo)
 	"$(BIN)/riskml" demo --out "$(DEMO_OUT)"
@@ -43,6 +43,15 @@ check: $(STAMP)  ## ruff (rules and format) and mypy strict
 format: $(STAMP)  ## rewrite the code as ruff wants it
 	$(RUN) ruff check --fix .
 	$(RUN) ruff format .
+
+docs: $(STAMP)  ## the documentation as a site: build/site/index.html
+	NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --strict --quiet
+
+notebooks: $(STAMP)  ## the notebooks for Jupyter in build/notebooks
+	@"$(BIN)/jupytext" --version >/dev/null 2>&1 || $(RUN) pip install --quiet 'jupytext>=1.16'
+	@mkdir -p build/notebooks
+	for n in notebooks/*.py; do \
+	  "$(BIN)/jupytext" --quiet --from py:percent --to ipynb -o "build/notebooks/$$(basename "$$n" .py).ipynb" "$$n" || exit 1; done
 
 models: $(STAMP)  ## retrain the shipped bundles in models/
 	"$(BIN)/python" models/rebuild.py

@@ -1,4 +1,4 @@
-"""docs/extending.md does what it says: its module, entry point and recipe are built here and trained."""
+"""docs/add_learner.md does what it says: its module, entry point and recipe are built here and trained."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from tests.cli.processes import COHORT, refused, small_recipe
 from tests.repository import ROOT
 
-PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "add_learner.md").read_text(encoding="utf-8")
 (MODULE,) = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
 PROJECT, LEARNER = re.findall(r"```toml\n(.*?)```", PAGE, flags=re.DOTALL)
 

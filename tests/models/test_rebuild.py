@@ -1,15 +1,14 @@
-"""The bundles that ship are what their recipes and cohorts give, byte for byte."""
+"""The bundles that ship are what their recipes and cohorts give, byte for byte (the synthetic ones: test_demo.py)."""
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import json
-import platform
 
 import pytest
 
 from riskml.resources import folder
+from tests.models.made import files_of, skip_unless_made_here
 from tests.repository import ROOT
 
 SYNTHETIC = ("non_response", "icans", "efs")
@@ -22,29 +21,6 @@ def script():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def files_of(home):
-    return {file.name: file.read_bytes() for file in sorted((home / "bundle").iterdir())}
-
-
-def skip_unless_made_here(name):
-    """Other library versions may differ in the last digits, and then the digests differ too."""
-    made_with = json.loads((folder("models") / name / "bundle" / "manifest.json").read_text(encoding="utf-8"))[
-        "versions"
-    ]
-    here = {library: importlib.metadata.version(library) for library in made_with if library != "python"}
-    here["python"] = ".".join(platform.python_version_tuple()[:2])
-    if here != made_with:
-        pytest.skip(f"{name} was made with {made_with}, here is {here}")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SYNTHETIC)
-def test_a_synthetic_bundle_is_rebuilt_byte_for_byte(script, tmp_path, name):
-    skip_unless_made_here(name)
-    script.rebuild(tmp_path, (name,), script.SYNTHETIC)
-    assert files_of(tmp_path / name) == files_of(folder("models") / name)
 
 
 @pytest.mark.slow
