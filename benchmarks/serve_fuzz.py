@@ -6,7 +6,8 @@ the exit code is 0 where nothing failed.
 
 One setting differs from its defaults: a request that the schema allows may still be answered with 422. JSON Schema can
 say how a value is written; that two values cannot be true together, that a text in some unit lies outside its range, or
-that one month must come before another, it cannot.
+that one month must come before another, it cannot. For CDS Hooks 412 is such an answer, too: it says that the data that
+a card needs did not come with the request.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from benchmarks.serve_load import MODELS, served
 
 CONFIG = """\
 [checks.positive_data_acceptance]
-expected-statuses = ["2xx", "401", "403", "404", "422"]
+expected-statuses = ["2xx", "401", "403", "404", "412", "422"]
 """
 SERVED = ("efs", "non_response")
 # The time that the service allows itself for a thousand patients, and a little more for a machine that does other work.

@@ -69,3 +69,12 @@ def run_riskml(process_environment) -> Riskml:
 def riskml(run_riskml, tmp_path) -> Riskml:
     """``run_riskml`` in the test's own folder."""
     return lambda *words, **settings: run_riskml(*words, **{"cwd": tmp_path, **settings})
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say on the last lines what this machine could not show."""
+    skipped = [one for one in terminalreporter.stats.get("skipped", ()) if "needs Chromium" in str(one.longrepr)]
+    if skipped:
+        terminalreporter.write_line(
+            f"browser tests skipped: {len(skipped)}, for there is no Chromium here (Debian: chromium)"
+        )

@@ -56,7 +56,6 @@ def add_parser(commands: Any, summary: str) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Open the models, listen, and serve until told to end."""
-    from riskml.serving import cds_routes, fhir_routes, page_routes
     from riskml.serving.app import build_app, log_refused
     from riskml.serving.logs import log, send_logs_to
     from riskml.serving.models import Models
@@ -69,8 +68,7 @@ def run(options: argparse.Namespace) -> int:
         key_digests=read_keys(options.api_key_file) if options.api_key_file else (),
         hosts=_hosts(options, local=is_loopback(options.host)),
     )
-    doors = [door.router(models) for door in (fhir_routes, cds_routes, page_routes)]
-    app = build_app(models, settings, more=doors, reload_every=options.reload_every)
+    app = build_app(models, settings, reload_every=options.reload_every)
     with listen(options.host, options.port) as listening:
         send_logs_to()
         log("serving", url=url(listening), models=list(models.names), keys=len(settings.key_digests))

@@ -160,28 +160,24 @@ class Bundle(Record):
         BundleError
             If something was changed after the bundle was sealed: it would not open again.
         """
-        from pathlib import Path  # opening and predicting do without it
+        from pathlib import Path  # opening and predicting do without these
+
+        from riskml.runtime.files import replace_folder
 
         check_place(path)
         target = Path(path).resolve()
         files = {name: _text(content) for name, content in self._contents().items()}
         check_digests(self.manifest, files)
         new = target.with_name(f".{target.name}.new-{os.getpid()}")
-        old = target.with_name(f".{target.name}.old-{os.getpid()}")
         try:
             new.mkdir(parents=True)
             for name, text in files.items():
                 (new / name).write_bytes(text)
-            if target.exists():
-                target.rename(old)
-            new.rename(target)
+            replace_folder(new, target)
         except OSError as error:
             raise UsageError(f"cannot write the bundle {str(path)!r}: {error.strerror}") from None
         finally:
-            if old.exists() and not target.exists():
-                old.rename(target)
             _remove(new)
-            _remove(old)
         return Path(path)
 
     def _contents(self) -> dict[str, Any]:

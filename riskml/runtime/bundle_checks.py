@@ -18,12 +18,14 @@ from riskml.runtime.review import is_day
 
 TYPE_CHECKING = False  # see riskml.record
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, NoReturn
 
     from riskml.runtime.bundle import Bundle
     from riskml.runtime.dictionary import Variable
 
 MANIFEST = "manifest.json"
+# Each is computed when a bundle is opened: more would let a bundle keep a machine busy.
+MAX_GOLDEN = 50
 FILES = ("model.json", "golden.json", "CARD.md")
 # What the model does over its cohort, in aggregates; bundles made before there was one have none.
 EXPLANATION = "explanation.json"
@@ -66,10 +68,14 @@ TOLERANCE = 1e-9
 NO_DIGEST = "0" * 64
 
 
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
 def json_content(raw: bytes, name: str) -> Any:
-    """The content of a JSON file called ``name``."""
+    """The content of a JSON file called ``name``; NaN and its like, which Python would read, are no JSON."""
     try:
-        return json.loads(raw)
+        return json.loads(raw, parse_constant=_refuse)
     except (ValueError, RecursionError):
         raise BundleError(f"{name} is not JSON: fetch the bundle again") from None
 
@@ -197,6 +203,8 @@ def check_golden(bundle: Bundle) -> None:
     """Recompute the invented patients: catches a riskml that no longer scores as the one that trained."""
     if not bundle.golden:
         raise BundleError("the bundle has no golden predictions to check it by")
+    if len(bundle.golden) > MAX_GOLDEN:
+        raise BundleError(f"the bundle has {len(bundle.golden):,} golden patients: at most {MAX_GOLDEN} are recomputed")
     for number, entry in enumerate(bundle.golden, start=1):
         try:
             known = known_values(bundle, patient_readings(bundle, entry["patient"]))

@@ -6,9 +6,10 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from itertools import chain
 from types import MappingProxyType
 
-from riskml.errors import BundleError
+from riskml.errors import BundleError, DataError
 from riskml.record import Record
 from riskml.resources import folder
 from riskml.runtime.parsing import MAX_CELL, Reading, parse
@@ -25,6 +26,8 @@ _PURE = {"canonical": "1", "display": "", "factors": {"1": 1.0}}
 _HEADER_UNIT = r"^(.*?)[\s_]*(?:[(\[]([^()\[\]]+)[)\]]|(%))$"
 # What `like` does not hand on: names and meanings belong to one variable alone.
 _OWN = frozenset({"label", "known", "why", "aliases", "alias_units", "codes", "exclusive_with", "family", "like"})
+# What content of another shape sets off wherever it is read.
+_MALFORMED = (DataError, LookupError, TypeError, AttributeError, ValueError, ArithmeticError, AssertionError)
 # Marks that folding would drop although they change the meaning: "CD19 %" is no count, "Ph-" is not "Ph".
 _LOST_MARKS = r"[%<>]|[^\x00-\x7f]|-$"
 
@@ -91,8 +94,8 @@ class Variable(Record):
     def from_dict(
         cls, name: str, raw: Mapping[str, Any], quantities: Mapping[str, Quantity], *, lesion: bool
     ) -> Variable:
-        """Build from one table of ``variables.toml`` or ``lesions.toml``."""
-        return cls(
+        """Build from a table of ``variables.toml`` or ``lesions.toml``; ``TypeError`` for parts of other types."""
+        found = cls(
             name=name,
             label=raw["label"],
             kind=raw.get("kind", "tristate"),
@@ -119,6 +122,19 @@ class Variable(Record):
             exclusive_with=tuple(raw.get("exclusive_with", ())),
             codes=tuple(Code(**code) for code in raw.get("codes", ())),
         )
+        found._check()
+        return found
+
+    def _check(self) -> None:
+        """Whatever is read as text or number is one: what a file has instead must fail here, not in a prediction."""
+        lists = (self.aliases, self.subtypes, self.not_same_as, self.companions, self.exclusive_with, *self.alias_units)
+        single = (self.label, self.kind, self.known, self.why, self.family, self.denominator)
+        texts = (*single, *chain(*lists), *self.levels, *chain(*self.levels.values()))
+        optional = (x for x in (self.limit_of_detection, self.resolution) if x is not None)
+        if not {*map(type, texts)} <= {str} or not {*map(type, (*self.hard, *self.soft, *optional))} <= {int, float}:
+            raise TypeError("names and words must be text, ranges and limits numbers")
+        if not len(self.hard) == len(self.soft) == 2 or self.hard[0] > self.hard[1] or self.soft[0] > self.soft[1]:
+            raise TypeError("a range must be two numbers that do not fall")
 
     def example(self) -> str:
         """A value this variable accepts, for messages."""
@@ -220,7 +236,15 @@ class Variables(Mapping[str, Variable]):
             if quantity not in self._quantities:
                 self._quantities[quantity] = Quantity.from_dict(quantity, self._units[quantity])
             return Variable.from_dict(name, table, self._quantities, lesion=name in self._lesions)
-        except (LookupError, TypeError, AttributeError, ValueError, AssertionError) as error:
+        except (
+            DataError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            ValueError,
+            ArithmeticError,
+            AssertionError,
+        ) as error:
             text = f"the dictionary's entry '{name}' is malformed ({type(error).__name__}: {error})"
             raise BundleError(f"{text}: fetch the bundle again") from None
 

@@ -1,4 +1,4 @@
-"""Writing files so that an interrupted run leaves the old result whole."""
+"""Writing files and folders so that an interrupted run leaves the old result whole."""
 
 from __future__ import annotations
 
@@ -54,3 +54,35 @@ def write_whole(path: str | Path, content: str | bytes) -> Path:
     with whole_file(path) as partial:
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
     return Path(path)
+
+
+def replace_folder(new: Path, target: Path) -> None:
+    """Put the folder ``new`` in the place of ``target``; what was there is then called ``new``, or was not there.
+
+    Where the system exchanges two names (Linux) that is one step: whoever looks finds one or the other, whole.
+    Elsewhere it takes two renames, and who is stopped between them finds the old folder under the name ``new`` with
+    ``.old`` behind it.
+    """
+    if not target.exists():
+        new.rename(target)
+    elif not _exchanged(new, target):
+        old = new.with_name(f"{new.name}.old")
+        target.rename(old)
+        try:
+            new.rename(target)
+        except BaseException:
+            old.rename(target)
+            raise
+        old.rename(new)
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Whether the names of two folders were exchanged: ``renameat2`` with ``RENAME_EXCHANGE`` (Linux 3.15)."""
+    import ctypes  # who only reads bundles does without it
+
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError, TypeError):  # another system or C library
+        return False
+    here, exchange = -100, 2
+    return bool(rename(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0)

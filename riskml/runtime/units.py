@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -55,11 +56,14 @@ class Quantity(Record):
         """Build from one table of ``features/units.toml`` (or its copy in a bundle)."""
         written = raw["factors"]
         assert isinstance(written, Mapping)
+        factors = {fold_unit(unit): float(factor) for unit, factor in written.items()}
+        if not all(0 < factor < math.inf for factor in factors.values()):
+            raise ValueError(f"the factors of {name} must be positive and finite")
         return cls(
             name=name,
             canonical=str(raw["canonical"]),
             display=str(raw["display"]),
-            factors={fold_unit(unit): float(factor) for unit, factor in written.items()},
+            factors=factors,
             spellings=tuple(written),
         )
 

@@ -7,8 +7,9 @@ import contextlib
 import json
 import logging
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -26,6 +27,7 @@ from riskml.serving.logs import described, log
 from riskml.serving.metrics import Metrics
 from riskml.serving.models import Models, ModelSet
 from riskml.serving.openapi import document
+from riskml.serving.openapi_doors import door_paths
 from riskml.serving.problems import Problem
 from riskml.serving.routes import router
 from riskml.serving.settings import Settings
@@ -56,13 +58,13 @@ def build_app(
     models : Models
     settings : Settings, optional
     more : sequence of APIRouter
-        Other doors onto the same models: FHIR, CDS Hooks and the web page by default. They find ``settings``,
+        Other doors onto the same models instead of FHIR, CDS Hooks and the web page. They find ``settings``,
         ``workers`` and ``metrics`` in ``request.app.state``.
     reload_every : float
         Seconds between reloads of the models; 0 for only on SIGHUP.
     """
     settings = settings or Settings()
-    doors = (fhir_routes, cds_routes, page_routes)
+    doors, described = (fhir_routes, cds_routes, page_routes), door_paths if more is None else None
     more = tuple(door.router(models) for door in doors) if more is None else more
     metrics, workers = Metrics(models), Workers(settings.threads)
 
@@ -87,7 +89,7 @@ def build_app(
     app.include_router(router(models, settings, workers, metrics))
     for routes in more:
         app.include_router(routes)
-    _add_document(app, models, settings, more)
+    _add_document(app, models, settings, more, described)
     return app
 
 
@@ -101,7 +103,12 @@ async def _refuse(_: Request, error: Exception) -> Response:
     )
 
 
-def _add_document(app: FastAPI, models: Models, settings: Settings, more: Sequence[APIRouter]) -> None:
+Described = Callable[[ModelSet], dict[str, Any]] | None
+
+
+def _add_document(
+    app: FastAPI, models: Models, settings: Settings, more: Sequence[APIRouter], described: Described
+) -> None:
     kept: dict[int, str] = {}
 
     @app.api_route("/openapi.json", methods=["GET", "HEAD"], include_in_schema=False)
@@ -109,14 +116,15 @@ def _add_document(app: FastAPI, models: Models, settings: Settings, more: Sequen
         now = models.current
         text = kept.get(now.number)
         if text is None:  # it is hundreds of kilobytes, and changes only with the models
-            text = await asyncio.to_thread(_document_text, now, settings, more)
+            text = await asyncio.to_thread(_document_text, now, settings, more, described)
             kept.clear()
             kept[now.number] = text
         return Response(text, media_type="application/json")
 
 
-def _document_text(now: ModelSet, settings: Settings, more: Sequence[APIRouter]) -> str:
+def _document_text(now: ModelSet, settings: Settings, more: Sequence[APIRouter], described: Described) -> str:
     found = document(now, settings, __version__)
+    found["paths"] |= described(now) if described else {}
     routes = [route for routes in more for route in routes.routes]
     others = get_openapi(title="riskml", version=__version__, routes=routes)
     found["paths"] |= others.get("paths", {})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -15,12 +14,13 @@ from riskml.serving.bodies import parsed, read_body
 from riskml.serving.cds_feedback import feedback
 from riskml.serving.cds_hooks import UnavailableError, answer
 from riskml.serving.cds_services import SERVICES, discovery
+from riskml.serving.doors import GET, json_text, now
 from riskml.serving.models import Models
 from riskml.serving.problems import Problem, problem_of
 
 
 def _today() -> dt.date:
-    return dt.datetime.now(dt.UTC).date()
+    return now().date()
 
 
 def router(models: Models, today: Callable[[], dt.date] = _today) -> APIRouter:
@@ -40,7 +40,7 @@ def router(models: Models, today: Callable[[], dt.date] = _today) -> APIRouter:
     def cards(service: str, body: bytes, max_bytes: int) -> dict[str, Any]:
         return answer(service, parsed(body, max_bytes), bundles(), today=today())
 
-    @routes.get("/cds-services")
+    @routes.api_route("/cds-services", methods=GET)
     async def discover() -> Response:
         return _json(discovery(bundles()))
 
@@ -81,4 +81,4 @@ async def _asked(
 
 
 def _json(content: Any) -> Response:
-    return Response(json.dumps(content, indent=2, allow_nan=False) + "\n", media_type="application/json")
+    return Response(json_text(content), media_type="application/json")

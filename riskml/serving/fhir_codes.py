@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
+from riskml.errors import DataError, Fault
 from riskml.record import Record
 from riskml.resources import folder
-from riskml.runtime.dictionary import Dictionary, Variable
+from riskml.runtime.dictionary import Dictionary, Variable, load_dictionary
 
 TYPE_CHECKING = False  # see riskml.record
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ Coding = tuple[str, str]
 _ANNOTATION = re.compile(r"\{[^{}]*\}")
 # What a hospital's result may be about; dates and identifiers are never read as values.
 READ_KINDS = ("number", "integer", "tristate", "category")
+_TABLES = ("schema", "system", "map", "status", "window", "window_of", "ucum", "answer", "drug", "cards")
+_MAP_KEYS = ("system", "code", "variable")
 
 
 class FhirCodes(Record):
@@ -86,14 +89,24 @@ class FhirCodes(Record):
 
 @lru_cache(maxsize=1)
 def load_codes() -> FhirCodes:
-    """The codes of this riskml."""
+    """The codes of this riskml, and what a hospital has added to them; errors as :func:`codes_from_dict`."""
     import tomllib  # noqa: PLC0415 - a plain patient on the command line never gets here
 
     return codes_from_dict(tomllib.loads((folder("features") / "fhir.toml").read_text(encoding="utf-8")))
 
 
 def codes_from_dict(raw: Mapping[str, Any]) -> FhirCodes:
-    """Build from the tables of ``features/fhir.toml``."""
+    """Build from the tables of ``features/fhir.toml``.
+
+    Raises
+    ------
+    DataError
+        For a table that is none of them, and for each ``[[map]]`` that has other keys than ``system``, ``code`` and
+        ``variable``, says the same code twice or names no variable that a result can be of: every fault, with the
+        nearest name.
+    """
+    if faults := [*_table_faults(raw), *_map_faults(raw.get("map", ()))]:
+        raise DataError("features/fhir.toml was refused", faults)
     answers = {
         (table["system"], item["code"]): meaning == "present"
         for table in raw["answer"]
@@ -113,6 +126,51 @@ def codes_from_dict(raw: Mapping[str, Any]) -> FhirCodes:
         evidence=tuple(raw["cards"]["evidence"]),
         until_day=raw["cards"]["until_day"],
     )
+
+
+def _table_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
+    for name in raw:
+        if name not in _TABLES:
+            yield Fault(None, name, "is no table of this file", None, f"the nearest is [{_nearest(name, _TABLES)}]")
+
+
+def _map_faults(entries: Any) -> Iterator[Fault]:
+    """The faults of a hospital's own codes; ``row`` counts the tables called ``[[map]]``."""
+    if not isinstance(entries, list | tuple) or not all(isinstance(entry, Mapping) for entry in entries):
+        yield Fault(None, "map", "must be tables", None, "write [[map]] with two brackets before each code")
+        return
+    first: dict[Coding, int] = {}
+    for row, entry in enumerate(entries, start=1):
+        for key in entry:
+            if key not in _MAP_KEYS:
+                yield Fault(
+                    row, f"map.{key}", "is no key of [[map]]", None, f"the nearest is {_nearest(key, _MAP_KEYS)}"
+                )
+        texts = [entry.get(key) for key in _MAP_KEYS]
+        for key, text in zip(_MAP_KEYS, texts, strict=True):
+            if not isinstance(text, str) or not text.strip():
+                yield Fault(row, f"map.{key}", "must be text", None, f'write {key} = "..."')
+        system, code, variable = texts
+        coded = isinstance(system, str) and isinstance(code, str)
+        if coded and (before := first.setdefault((system, code), row)) != row:
+            yield Fault(row, "map.code", "must mean one variable", code, f"it stands in [[map]] {before} already")
+        if isinstance(variable, str) and variable.strip():
+            yield from _variable_faults(row, variable)
+
+
+def _variable_faults(row: int, name: str) -> Iterator[Fault]:
+    dictionary = load_dictionary()
+    if name not in dictionary.variables:
+        remedy = f"the nearest known name is '{dictionary.nearest(name)}'"
+        yield Fault(row, "map.variable", "is not a name of the dictionary", name, remedy)
+    elif dictionary[name].kind not in READ_KINDS:
+        yield Fault(row, "map.variable", "is nothing a result says", name, "name a measured variable or a lesion")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    import difflib  # noqa: PLC0415 - only needed where something is wrong
+
+    return difflib.get_close_matches(name[:100], known, n=1, cutoff=0.0)[0]
 
 
 # Dictionaries come with bundles and live as long as these; the few of a service are told apart by identity.

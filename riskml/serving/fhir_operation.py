@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 # Name of a parameter -> the elements it may come in; one of each at most.
-_PARAMETERS: Mapping[str, tuple[str, ...]] = {
+PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "first-dose": ("valueDate", "valueDateTime"),
     "occurrence": ("valueDateTime", "valueDate"),
     "scale": ("valueCode",),
@@ -49,10 +49,10 @@ def asked(body: Any) -> Asked:
         found: Any = None
         if name == "bundle":
             found = shape.child(part, "resource", place)
-        elif name in _PARAMETERS:
-            found = next((text for key in _PARAMETERS[name] if (text := shape.text(part, key, place))), None)
+        elif name in PARAMETERS:
+            found = next((text for key in PARAMETERS[name] if (text := shape.text(part, key, place))), None)
         else:
-            shape.wrong(f"{place}.name", f"must be bundle, {', '.join(_PARAMETERS)}", "see docs/fhir.md")
+            shape.wrong(f"{place}.name", f"must be bundle, {', '.join(PARAMETERS)}", "see docs/fhir.md")
             continue
         if found is None or name in given:
             shape.wrong(place, "must be given once, with its value", "see docs/fhir.md")

@@ -84,11 +84,11 @@ def _operations() -> dict[str, Any]:
     anything: Schema = {"type": "object"}
     probe: dict[str, Any] = {"security": []}
     return {
-        "/v1/models": {"get": _get("listModels", "The models that are served", listed)},
-        "/v1/schemas/prediction": {"get": _get("predictionSchema", "JSON Schema of a prediction", anything)},
-        "/health": {"get": _get("health", "Which bundles are served, and which were refused and why", health) | probe},
-        "/ready": {"get": _get("ready", "Whether predictions can be asked for", anything) | probe},
-        "/metrics": {"get": _get("metrics", "Counters for Prometheus", _TEXT, media_type="text/plain")},
+        "/v1/models": {"get": get("listModels", "The models that are served", listed)},
+        "/v1/schemas/prediction": {"get": get("predictionSchema", "JSON Schema of a prediction", anything)},
+        "/health": {"get": get("health", "Which bundles are served, and which were refused and why", health) | probe},
+        "/ready": {"get": get("ready", "Whether predictions can be asked for", anything) | probe},
+        "/metrics": {"get": get("metrics", "Counters for Prometheus", _TEXT, media_type="text/plain")},
     }
 
 
@@ -106,11 +106,11 @@ def _of_model(name: str, bundle: Bundle, settings: Settings, patient: str) -> di
     ask_one = _asked({"patient": reference, "set": changes | known, **months}, "patient")
     patients = [dict(entry["patient"]) for entry in bundle.golden]
     return {
-        home: {"get": _get(f"describe_{name}", f"{label}: what it is and what it is not for", anything)},
-        f"{home}/card": {"get": _get(f"card_{name}", f"{label}: model card", _TEXT, media_type="text/markdown")},
-        f"{home}/schema": {"get": _get(f"schema_{name}", f"{label}: JSON Schema of a patient", anything)},
+        home: {"get": get(f"describe_{name}", f"{label}: what it is and what it is not for", anything)},
+        f"{home}/card": {"get": get(f"card_{name}", f"{label}: model card", _TEXT, media_type="text/markdown")},
+        f"{home}/schema": {"get": get(f"schema_{name}", f"{label}: JSON Schema of a patient", anything)},
         f"{home}/predict": {
-            "post": _post(
+            "post": post(
                 f"predict_{name}",
                 f"{label}: one patient",
                 ask_one,
@@ -119,7 +119,7 @@ def _of_model(name: str, bundle: Bundle, settings: Settings, patient: str) -> di
             )
         },
         f"{home}/predict-many": {
-            "post": _post(
+            "post": post(
                 f"predict_many_{name}",
                 f"{label}: up to {settings.max_patients:,} patients",
                 _asked({"patients": listed, **months}, "patients"),
@@ -171,19 +171,29 @@ def _many_answers() -> Schema:
     }
 
 
-def _get(identity: str, summary: str, schema: Schema, media_type: str = "application/json") -> dict[str, Any]:
+def get(identity: str, summary: str, schema: Schema, media_type: str = "application/json") -> dict[str, Any]:
+    """An operation that only tells."""
     good = {"description": summary, "content": {media_type: {"schema": schema}}}
     return {"operationId": identity, "summary": summary, "responses": {"200": good, **_refusals(_COMMON)}}
 
 
-def _post(identity: str, summary: str, schema: Schema, examples: Mapping[str, Any], answer: Schema) -> dict[str, Any]:
-    good = {"description": "the answer", "content": {"application/json": {"schema": answer}}}
-    kinds = ("question-refused", "not-estimable", *_BODY, *_COMMON)
+def post(
+    identity: str,
+    summary: str,
+    schema: Schema,
+    examples: Mapping[str, Any],
+    answer: Schema | None,
+    also: Iterable[str] = ("question-refused", "not-estimable"),
+) -> dict[str, Any]:
+    """An operation that takes a JSON body; ``also`` names problems that not every one of them has."""
+    good: dict[str, Any] = {"description": "the answer" if answer else "done; there is nothing to say"}
+    if answer:
+        good["content"] = {"application/json": {"schema": answer}}
     return {
         "operationId": identity,
         "summary": summary,
         "requestBody": {"required": True, "content": {"application/json": {"schema": schema, "examples": examples}}},
-        "responses": {"200": good, **_refusals(kinds)},
+        "responses": {"200": good, **_refusals((*also, *_BODY, *_COMMON))},
     }
 
 

@@ -10,23 +10,18 @@ from starlette.responses import Response
 
 from riskml.runtime.bundle import Bundle
 from riskml.serving.bodies import read_body
-from riskml.serving.guard import note
+from riskml.serving.doors import GET, asked_model, now
 from riskml.serving.models import Models
 from riskml.serving.page import Page, fields_of, render_answer, render_form, render_models, render_problem
 from riskml.serving.page_form import FORM_TYPES, MAX_BYTES, Refused, read_form, read_question
 from riskml.serving.problems import Problem
 from riskml.serving.settings import Settings
 
-_GET = ["GET", "HEAD"]
 # What a browser says of a form that a page of this very service sent, or of an address that a person typed.
 _OWN = frozenset({"same-origin", "none"})
 
 
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)
-
-
-def router(models: Models, clock: Callable[[], dt.datetime] = _now) -> APIRouter:
+def router(models: Models, clock: Callable[[], dt.datetime] = now) -> APIRouter:
     """The pages for every model that is served.
 
     Parameters
@@ -37,15 +32,15 @@ def router(models: Models, clock: Callable[[], dt.datetime] = _now) -> APIRouter
     """
     routes = APIRouter(include_in_schema=False)  # for people; programs have /v1
 
-    @routes.api_route("/", methods=_GET)
+    @routes.api_route("/", methods=GET)
     async def list_of_models() -> Response:
         held = {name: one.bundle for name, one in models.current.served.items()}
         return _shown(render_models(held))
 
-    @routes.api_route("/models/{name}", methods=_GET)
+    @routes.api_route("/models/{name}", methods=GET)
     async def form(name: str, request: Request) -> Response:
         try:
-            bundle = _found(request, models, name)
+            bundle = asked_model(request, models, name)
             state = request.app.state
             return _shown(await state.workers.run(state.settings.predict_seconds, render_form, bundle, {}, {}))
         except Problem as problem:
@@ -56,11 +51,11 @@ def router(models: Models, clock: Callable[[], dt.datetime] = _now) -> APIRouter
         state = request.app.state
         settings, metrics = state.settings, state.metrics
         try:
-            bundle = _found(request, models, name)
+            bundle = asked_model(request, models, name)
             _check_origin(request)
             body = await read_body(request, min(MAX_BYTES, settings.max_bytes), settings.body_seconds, FORM_TYPES)
-            now = f"{clock():%Y-%m-%d %H:%M} UTC"
-            page, given = await state.workers.run(settings.predict_seconds, answered, bundle, body, settings, now)
+            at = f"{clock():%Y-%m-%d %H:%M} UTC"
+            page, given = await state.workers.run(settings.predict_seconds, answered, bundle, body, settings, at)
         except Problem as problem:
             if problem.kind != "model-unknown":
                 metrics.count_predictions(name, refused=1)
@@ -71,8 +66,8 @@ def router(models: Models, clock: Callable[[], dt.datetime] = _now) -> APIRouter
     return routes
 
 
-def answered(bundle: Bundle, body: bytes, settings: Settings, now: str) -> tuple[Page, bool]:
-    """The page that answers a form, and whether there is an estimate on it.
+def answered(bundle: Bundle, body: bytes, settings: Settings, at: str) -> tuple[Page, bool]:
+    """The page that answers a form at some time, and whether there is an estimate on it.
 
     Raises
     ------
@@ -84,18 +79,12 @@ def answered(bundle: Bundle, body: bytes, settings: Settings, now: str) -> tuple
         question = read_question(bundle, typed, settings)
     except Refused as refused:
         return render_form(bundle, typed, refused.faults), False
-    return render_answer(bundle, typed, question, now), True
+    return render_answer(bundle, typed, question, at), True
 
 
 def refusal(problem: Problem) -> Response:
     """A refusal as a page, with the same status and headers."""
     return _shown(render_problem(problem), problem.status, problem.headers)
-
-
-def _found(request: Request, models: Models, name: str) -> Bundle:
-    bundle = models.get(name)
-    note(request.scope, bundle)
-    return bundle
 
 
 def _check_origin(request: Request) -> None:

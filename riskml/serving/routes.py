@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
 
@@ -13,7 +12,7 @@ from riskml.runtime.bundle import Bundle
 from riskml.runtime.schema import patient_schema, prediction_schema
 from riskml.serving.asked import answer_one, answer_row, join_rows, read_many, read_one
 from riskml.serving.bodies import read_body
-from riskml.serving.guard import note
+from riskml.serving.doors import GET, asked_model, json_text
 from riskml.serving.metrics import MEDIA_TYPE as METRICS_TYPE
 from riskml.serving.metrics import Metrics
 from riskml.serving.models import Models
@@ -21,16 +20,10 @@ from riskml.serving.problems import KINDS, Problem
 from riskml.serving.settings import Settings
 from riskml.serving.work import Workers
 
-_GET = ["GET", "HEAD"]
-
 
 def answered(content: Any, status: int = 200) -> Response:
     """Plain data as JSON."""
-    return Response(_text(content), status, media_type="application/json")
-
-
-def _text(content: Any) -> str:
-    return json.dumps(content, indent=2, allow_nan=False) + "\n"
+    return Response(json_text(content), status, media_type="application/json")
 
 
 def router(models: Models, settings: Settings, workers: Workers, metrics: Metrics) -> APIRouter:
@@ -44,46 +37,40 @@ def router(models: Models, settings: Settings, workers: Workers, metrics: Metric
     return routes
 
 
-def _found(request: Request, models: Models, name: str) -> Bundle:
-    bundle = models.get(name)
-    note(request.scope, bundle)
-    return bundle
-
-
 def _add_models(routes: APIRouter, models: Models) -> None:
-    @routes.api_route("/v1/models", methods=_GET)
+    @routes.api_route("/v1/models", methods=GET)
     async def list_models() -> Response:
         held = [(name, one.bundle) for name, one in models.current.served.items()]
         return answered({"models": [_summary(name, bundle) for name, bundle in held]})
 
-    @routes.api_route("/v1/models/{name}", methods=_GET)
+    @routes.api_route("/v1/models/{name}", methods=GET)
     async def describe_model(request: Request, name: str) -> Response:
-        bundle = _found(request, models, name)
+        bundle = asked_model(request, models, name)
         return answered(_description(name, bundle))
 
-    @routes.api_route("/v1/models/{name}/card", methods=_GET)
+    @routes.api_route("/v1/models/{name}/card", methods=GET)
     async def card(request: Request, name: str) -> Response:
-        return Response(_found(request, models, name).card, media_type="text/markdown")
+        return Response(asked_model(request, models, name).card, media_type="text/markdown")
 
 
 def _add_schemas(routes: APIRouter, models: Models, workers: Workers, settings: Settings) -> None:
     kept: dict[str, str] = {}
 
-    @routes.api_route("/v1/models/{name}/schema", methods=_GET)
+    @routes.api_route("/v1/models/{name}/schema", methods=GET)
     async def schema(request: Request, name: str) -> Response:
-        bundle = _found(request, models, name)
+        bundle = asked_model(request, models, name)
         if bundle.digest not in kept:  # it takes as long as twenty predictions
             if len(kept) > len(models.names):
                 kept.clear()
-            text = await workers.run(settings.predict_seconds, lambda: _text(patient_schema(bundle)))
+            text = await workers.run(settings.predict_seconds, lambda: json_text(patient_schema(bundle)))
             kept[bundle.digest] = text
         return Response(kept[bundle.digest], media_type="application/json")
 
-    @routes.api_route("/v1/schemas/prediction", methods=_GET)
+    @routes.api_route("/v1/schemas/prediction", methods=GET)
     async def schema_of_predictions() -> Response:
         return answered(prediction_schema())
 
-    @routes.api_route("/v1/problems/{kind}", methods=_GET)
+    @routes.api_route("/v1/problems/{kind}", methods=GET)
     async def problem(kind: str) -> Response:
         if kind not in KINDS:
             raise Problem("not-found", "there is no problem of that kind")
@@ -124,7 +111,7 @@ def _add_predictions(routes: APIRouter, models: Models, settings: Settings, work
 
     @routes.post("/v1/models/{name}/predict")
     async def predict(request: Request, name: str) -> Response:
-        bundle = _found(request, models, name)
+        bundle = asked_model(request, models, name)
         body = await read_body(request, settings.max_bytes, settings.body_seconds)
         try:
             text = await workers.run(settings.predict_seconds, one, bundle, body)
@@ -136,7 +123,7 @@ def _add_predictions(routes: APIRouter, models: Models, settings: Settings, work
 
     @routes.post("/v1/models/{name}/predict-many")
     async def predict_many(request: Request, name: str) -> Response:
-        bundle = _found(request, models, name)
+        bundle = asked_model(request, models, name)
         body = await read_body(request, settings.max_many_bytes, settings.body_seconds)
         end = time.monotonic() + settings.many_seconds
         asked = await workers.run(settings.predict_seconds, read_many, bundle, body, settings)
@@ -151,18 +138,18 @@ def _add_predictions(routes: APIRouter, models: Models, settings: Settings, work
 
 
 def _add_operations(routes: APIRouter, models: Models, workers: Workers, metrics: Metrics) -> None:
-    @routes.api_route("/health", methods=_GET)
+    @routes.api_route("/health", methods=GET)
     async def health() -> Response:
         found = models.statuses()
         whole = not found["refused"] and not any("stale" in one for one in found["models"])
         return answered({"status": "ok" if whole else "degraded", **found})
 
-    @routes.api_route("/ready", methods=_GET)
+    @routes.api_route("/ready", methods=GET)
     async def ready() -> Response:
         if workers.is_blocked or not models.names:
             raise Problem("busy", "no thread is free to predict", headers={"Retry-After": "5"})
         return answered({"status": "ready"})
 
-    @routes.api_route("/metrics", methods=_GET)
+    @routes.api_route("/metrics", methods=GET)
     async def counts() -> Response:
         return Response(metrics.text(), headers={"Content-Type": METRICS_TYPE})

@@ -28,6 +28,7 @@ CONTRACT = (
         "explain",
         "validate",
         "update",
+        "federate",
         "card",
         "export",
     ),

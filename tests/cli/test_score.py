@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import os
+import random
+import time
 
 import pandas as pd
 import pytest
 
 import riskml as front_door
+from riskml.cli.main import main
+from tests.cli.killed import needs_kill, started
 from tests.cli.processes import BUNDLES, COHORT, contents, refused, rows, write_rows
 
 SYNTHETIC = ["non_response", "icans", "efs"]
@@ -97,6 +101,44 @@ def test_a_refused_cohort_leaves_the_old_scores_whole(riskml, tmp_path):
     assert len(contents(tmp_path)) == 2
 
 
+@needs_kill
+def test_killed_at_any_moment_it_leaves_the_old_scores_or_the_new_ones_whole(tmp_path):
+    place, old, moments = tmp_path / "place", b"row,risk\n2,0.5\n", random.Random(9)
+    place.mkdir()
+    copies = [row | {"patient_id": f"{row['patient_id']}-{k}"} for k in range(20) for row in rows()]
+    cohort = write_rows(tmp_path / "cohort.csv", copies)
+    words = ("score", BUNDLES["efs"], cohort, "--out", "s.csv")
+
+    def scored(*, seconds=None, **settings):
+        (place / "s.csv").write_bytes(old)
+        began = time.perf_counter()
+        with started(*words, place=place, **settings) as process:
+            process.join(seconds)
+            ended = process.exitcode
+        return ended, time.perf_counter() - began
+
+    def left():
+        """The scores; beside them there may be what was being written, under a name nobody reads."""
+        found = contents(place)
+        assert all(name == "s.csv" or (name.startswith(".s.csv.") and name.endswith(".partial")) for name in found)
+        return found["s.csv"]
+
+    scored()  # the first one waits until everything is imported
+    (code, once), (_, again) = scored(), scored()
+    assert code == 0
+    new, whole = left(), min(once, again)
+    assert new.count(b"\n") == len(copies) + 1
+    ended = [scored(seconds=moments.uniform(0, whole))[0] for _ in range(10) if left() in {old, new}]
+    assert ended.count(None) > 2, "these were killed on the way"
+    assert len(ended) == 10
+    assert scored(to_the_move=True)[0] == -9
+    assert left() == old
+    partial = [content for name, content in contents(place).items() if name != "s.csv"]
+    assert new in partial, "all was written, and only its name was not there yet"
+    assert scored()[0] == 0
+    assert left() == new
+
+
 @pytest.mark.slow
 def test_rows_twenty_thousand_in_seconds(riskml, tmp_path):
     copies = [row | {"patient_id": f"{row['patient_id']}-{k}"} for k in range(160) for row in rows()]
@@ -107,3 +149,40 @@ def test_rows_twenty_thousand_in_seconds(riskml, tmp_path):
     values = [[float(v) for k, v in line.items() if k != "row"] for line in table]
     assert len(values) == 20_000
     assert values[:125] == values[-125:]
+
+
+# ------------------------------------------------------------------------------------------------------- whole folders
+
+
+def test_a_folder_of_parts_is_scored_part_by_part(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    table = pd.DataFrame(rows()).drop(columns="cd19")
+    table[:60].to_parquet("in/a.parquet")
+    table[60:].to_parquet("in/b.parquet")
+    words = ["score", str(BUNDLES["non_response"]), "in", "--out", "out"]
+    assert main([*words, "--jobs", "2"]) == 0
+    said = capsys.readouterr()
+    assert said.out == "out\n"
+    assert "not columns of the cohort, so averaged over: cd19" in said.err
+    table.to_parquet("whole.parquet")
+    assert main(["score", words[1], "whole.parquet", "--out", "whole.scores.parquet"]) == 0
+    found = pd.concat([pd.read_parquet(f"out/{name}.parquet") for name in "ab"], ignore_index=True)
+    want = pd.read_parquet("whole.scores.parquet")
+    assert found["risk"].tolist() == pytest.approx(want["risk"].tolist(), rel=1e-14)
+    assert main(words) == 2, "scores are never mixed with older ones"
+
+
+def test_a_refused_part_leaves_no_folder(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    table = pd.DataFrame(rows())
+    table[:60].to_parquet("in/a.parquet")
+    table[60:].assign(mrd="520 %").to_parquet("in/b.parquet")
+    assert main(["score", str(BUNDLES["non_response"]), "in", "--out", "out"]) == 3
+    said = capsys.readouterr().err
+    assert "1 of 2 parts of in were refused" in said
+    assert "(part b.parquet)" in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in"]
+    (tmp_path / "empty").mkdir()
+    assert main(["score", str(BUNDLES["non_response"]), "empty", "--out", "out"]) == 2

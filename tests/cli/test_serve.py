@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import http.client
 import json
-import os
+import random
 import shutil
 import signal
 import subprocess
@@ -20,6 +20,8 @@ from riskml.cli.main import build_parser, main
 from riskml.cli.serve import _hosts, read_keys
 from riskml.errors import UsageError
 from riskml.serving.server import listen
+from tests.cli.killed import needs_kill
+from tests.cli.killed import started as killable
 from tests.cli.processes import BUNDLES, contents
 from tests.serving.asking import SMALL, folder_of, patient, spoil
 
@@ -90,17 +92,32 @@ def test_a_life_answers_as_the_command_reloads_and_ends_with_nothing_dropped(pro
     assert not any("error" in line for line in log)
 
 
-def test_killed_in_a_reload_it_leaves_nothing_and_starts_again(process_environment, tmp_path):
-    home = folder_of(tmp_path, SMALL, "icans")
+@needs_kill
+def test_killed_in_any_moment_of_a_reload_it_leaves_nothing_and_starts_again(tmp_path):
+    home, moments, answers = folder_of(tmp_path / "home", SMALL, "icans"), random.Random(9), []
     before = contents(home)
-    (tmp_path / "keys").parent.mkdir(exist_ok=True)
-    with started(process_environment, home, "--reload-every", "0.001") as (process, _):
-        time.sleep(0.3)
-        os.kill(process.pid, signal.SIGKILL)
-        assert process.wait(30) == -signal.SIGKILL
-    assert contents(home) == before
-    with started(process_environment, home) as (process, port):
-        assert ask(port, "/ready")[0] == 200
+    with listen("127.0.0.1", 0) as held:
+        port = held.getsockname()[1]
+    for _ in range(10):
+        # It does nothing but reload, again and again: any moment is in the middle of one.
+        with killable("serve", home, "--port", port, "--reload-every", "0.001", place=home):
+            until(lambda: is_there(port))
+            answers.append(ask(port, f"/v1/models/{SMALL}/predict", {"patient": patient()}))
+            time.sleep(moments.uniform(0, 0.1))
+        assert contents(home) == before
+    log = [json.loads(line)["event"] for line in home.with_name("home.log").read_text(encoding="utf-8").splitlines()]
+    assert log.count("serving") == 10
+    assert log.count("reloaded") > 10
+    assert log.count("stopped") == 0
+    assert {status for status, _ in answers} == {200}
+    assert len({text for _, text in answers}) == 1
+
+
+def is_there(port):
+    try:
+        return ask(port, "/ready")[0] == 200
+    except ConnectionRefusedError:
+        return False
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,12 @@
-"""Scores written in parts are one file, whole or not at all."""
+"""Scores written in parts are one file, whole or not at all (killed without warning: tests/cli/test_score.py)."""
 
 from __future__ import annotations
-
-import os
-import signal
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
 
 from riskml.cohort.score_file import score_writer
 from riskml.errors import UsageError
-from tests.repository import ROOT
 
 PARTS = [pd.DataFrame({"row": [2, 3], "risk": [0.1, 1 / 3]}), pd.DataFrame({"row": [4], "risk": [1e-9]})]
 
@@ -52,22 +46,3 @@ def test_an_error_on_the_way_leaves_what_was_there(tmp_path, name):
 def test_a_folder_is_no_file(tmp_path):
     with pytest.raises(UsageError, match="it is a folder"), score_writer(tmp_path) as write:
         write(PARTS[0])
-
-
-@pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
-def test_kill_9_in_the_middle_leaves_the_old_file_whole_and_the_next_run_clean(tmp_path):
-    (tmp_path / "s.csv").write_text("old", encoding="utf-8")
-    code = (
-        "import sys, time, pandas as pd\nfrom riskml.cohort.score_file import score_writer\n"
-        "with score_writer(sys.argv[1]) as write:\n"
-        "    write(pd.DataFrame({'row': range(10**5), 'risk': 0.5}))\n"
-        "    print('half', flush=True)\n    time.sleep(60)\n"
-    )
-    command = [sys.executable, "-c", code, str(tmp_path / "s.csv")]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
-        assert process.stdout.readline() == b"half\n"
-        process.send_signal(signal.SIGKILL)
-    assert (tmp_path / "s.csv").read_text(encoding="utf-8") == "old"
-    with score_writer(tmp_path / "s.csv") as write:
-        write(PARTS[0])
-    assert len(pd.read_csv(tmp_path / "s.csv")) == 2

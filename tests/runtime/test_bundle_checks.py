@@ -187,6 +187,7 @@ def test_files_that_are_no_json_are_refused(sealed, tmp_path, name, content):
         put("golden.json", 0, "patient", {"age": "old"}),
         put("golden.json", 0, "patient", []),
         lambda c: c.update({"golden.json": "[]"}),
+        lambda c: c["golden.json"].extend(c["golden.json"] * 50),
         lambda c: c.update({"golden.json": "{}"}),
         lambda c: c.update({"golden.json": "7"}),
         lambda c: c.update({"CARD.md": b"\xff"}),

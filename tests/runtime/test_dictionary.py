@@ -267,6 +267,15 @@ def test_variables_are_built_when_they_are_asked_for():
         ({"label": "x", "why": "y", "like": "strange"}, "leads back to strange"),
         ({"label": "x", "why": "y", "like": "none"}, "none"),
         ([], "strange"),
+        ({"label": 7, "why": "y"}, "must be text"),
+        ({"label": "x", "why": "y", "aliases": [1.5]}, "must be text"),
+        ({"label": "x", "why": "y", "companions": [[]]}, "must be text"),
+        ({"label": "x", "why": "y", "kind": "category", "levels": {"a": [["b"]]}}, "must be text"),
+        ({"label": "x", "why": "y", "kind": "number", "hard": ["a", "b"]}, "ranges and limits numbers"),
+        ({"label": "x", "why": "y", "kind": "number", "soft": [False, True]}, "ranges and limits numbers"),
+        ({"label": "x", "why": "y", "kind": "number", "resolution": "fine"}, "ranges and limits numbers"),
+        ({"label": "x", "why": "y", "kind": "number", "hard": [1]}, "two numbers that do not fall"),
+        ({"label": "x", "why": "y", "kind": "number", "soft": [2, 1]}, "two numbers that do not fall"),
     ],
 )
 def test_a_malformed_entry_is_refused_when_it_is_asked_for(table, said):
@@ -275,6 +284,14 @@ def test_a_malformed_entry_is_refused_when_it_is_asked_for(table, said):
     assert broken["age"] == DICTIONARY["age"]
     with pytest.raises(BundleError, match=said):
         broken["strange"]
+
+
+@pytest.mark.parametrize("factor", [0, -1.0, 10**400, float("inf"), float("nan"), "one", None, [1]])
+def test_a_unit_with_a_factor_that_is_none_is_refused(factor):
+    age = DICTIONARY.raw["quantity"]["age"]
+    raw = DICTIONARY.raw | {"quantity": {**DICTIONARY.raw["quantity"], "age": {**age, "factors": {"a": factor}}}}
+    with pytest.raises(BundleError, match="'age' is malformed"):
+        Dictionary.from_dict(raw)["age"]
 
 
 def test_malformed_spellings_are_refused_when_a_name_is_looked_up():

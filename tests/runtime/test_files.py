@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from riskml.errors import UsageError
+from riskml.runtime import files
 from riskml.runtime.files import whole_file, write_whole
 
 
@@ -93,3 +98,50 @@ def test_an_error_while_it_is_written_leaves_the_old_file_and_is_handed_on(tmp_p
     with pytest.raises(KeyError):
         fail()
     assert [(path.name, path.read_text(encoding="utf-8")) for path in tmp_path.iterdir()] == [("result", "old")]
+
+
+def two_folders(home):
+    for name in ("new", "target"):
+        (home / name).mkdir()
+        (home / name / "file").write_text(name, encoding="utf-8")
+    return home / "new", home / "target"
+
+
+@pytest.mark.parametrize("exchange", [True, False], ids=["exchanged", "renamed"])
+def test_a_folder_takes_the_place_of_another_which_then_has_its_name(tmp_path, monkeypatch, exchange):
+    if not exchange:
+        monkeypatch.setattr(files, "_exchanged", lambda *_: False)
+    new, target = two_folders(tmp_path)
+    files.replace_folder(new, target)
+    assert {path.name: (path / "file").read_text() for path in tmp_path.iterdir()} == {"new": "target", "target": "new"}
+    files.replace_folder(new, tmp_path / "elsewhere")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["elsewhere", "target"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems need two renames")
+def test_nobody_ever_finds_no_folder_while_it_is_replaced(tmp_path):
+    new, target = two_folders(tmp_path)
+    missed, ended = [], threading.Event()
+
+    def look():
+        while not ended.is_set():
+            try:
+                target.stat()
+            except FileNotFoundError:
+                missed.append(time.monotonic())
+
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(look)
+        for _ in range(2000):
+            files.replace_folder(new, target)
+        ended.set()
+        looking.result()
+    assert missed == []
+
+
+def test_a_folder_that_cannot_be_moved_leaves_the_other_where_it_was(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_exchanged", lambda *_: False)
+    _, target = two_folders(tmp_path)
+    with pytest.raises(OSError, match="nowhere"):
+        files.replace_folder(tmp_path / "nowhere", target)
+    assert (target / "file").read_text() == "target"

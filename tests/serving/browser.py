@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from riskml.serving import calculator
+
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian package chromium)")
 # Nothing resolves: a page that asked the network for anything would not get it, and its policy forbids the attempt.
@@ -46,3 +48,38 @@ def written(page: str, folder: Path, *flags: str) -> Any:
     found = re.search(r'<pre id="out">(.*?)</pre>', document(page, folder, *flags), re.DOTALL)
     assert found, "the script wrote nothing"
     return json.loads(html.unescape(found[1]))
+
+
+def engine(driver: str, asked: Any, folder: Path) -> Any:
+    """What a driver script makes of ``asked`` with the calculator's own functions: its constant ``out``."""
+    lines = (
+        'const asked = JSON.parse(document.getElementById("asked").textContent);',
+        driver,
+        'const place = document.createElement("pre");',
+        'place.id = "out";',
+        "place.textContent = JSON.stringify(out);",
+        "document.body.append(place);",
+    )
+    code = calculator.script(*calculator.ENGINE).removesuffix("})();\n") + "\n".join(lines) + "})();\n"
+    page = (
+        f'<!DOCTYPE html><meta charset="utf-8"><script type="application/json" id="asked">{calculator.embedded(asked)}'
+        f"</script><body><script>{code}</script>"
+    )
+    return written(page, folder)
+
+
+def same(got: Any, want: Any, place: str = "") -> None:
+    """Equal in every key, word and place; numbers to 1e-9, and the error of a sum as small."""
+    if isinstance(want, dict):
+        assert list(got) == list(want), place
+        for key in want:
+            same(got[key], want[key], f"{place}/{key}")
+    elif isinstance(want, (list, tuple)):
+        assert len(got) == len(want), place
+        for k, (one, other) in enumerate(zip(got, want, strict=True)):
+            same(one, other, f"{place}/{k}")
+    elif isinstance(want, (int, float)) and not isinstance(want, bool):
+        tolerance = 1e-8 if place.endswith("sum_error") else 1e-9
+        assert abs(got - want) <= max(tolerance, 1e-9 * abs(want)), f"{place}: {got!r} is not {want!r}"
+    else:
+        assert got == want, place

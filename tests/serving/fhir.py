@@ -69,6 +69,8 @@ def as_fhir(patient, dictionary, choose):
     codes = load_codes()
     resources = []
     for name, raw in patient.items():
+        if raw is None:
+            continue
         variable = dictionary[name]
         system, code = choose(codes.codings_of(variable))
         if variable.kind == "tristate":
@@ -87,8 +89,8 @@ def as_fhir(patient, dictionary, choose):
 def _as_quantity(raw, variable, codes, choose):
     comparator = {}
     if isinstance(raw, str):
-        number, unit = re.fullmatch(r"<([0-9.e-]+) (.+)", raw).groups()
-        comparator = {"comparator": "<"}
+        below, number, unit = re.fullmatch(r"(<?)([0-9.e-]+) (.+)", raw).groups()
+        comparator = {"comparator": "<"} if below else {}
     else:
         number, unit = (raw["value"], raw["unit"]) if isinstance(raw, dict) else (raw, variable.quantity.canonical)
     ucum = [code for code, spelling in codes.units[variable.quantity.name].items() if spelling == unit]

@@ -33,9 +33,9 @@ from tests.runtime.models import (
     shipped_bundle,
     times_for,
 )
-from tests.serving.browser import needs_browser, written
+from tests.serving.browser import engine, needs_browser, same
 
-PATIENTS, MODELS = 200, 150
+PATIENTS, MODELS = 120, 150
 # Ties, powers of ten and numbers on the borders of "%g" and of percent().
 SCALAR = [0.0, 0.5, 1.5, 2.5, 0.125, 0.375, 2.675, 99.5, 100.0, 123456.5, 1234567.0, 1e16, 1e-5, 1e-7, 0.0005, 0.01]
 BOUNDS = [-3.0, -0.5, 0.0, 0.3, 1.0, 1.9999, 2.0, 2.5, 5.0, 9.0, 26.0, 30.0]
@@ -47,7 +47,7 @@ _SIGMOIDS = [
     *(Accelerated(distribution, 0.8, 12.0) for distribution in ("weibull", "loglogistic", "lognormal")),
 ]
 DRIVER = """
-const asked = JSON.parse(document.getElementById("asked").textContent), today = "2026-11-21";
+const today = "2026-11-21";
 const answer = (bundle, [given, instead]) => {
   try {
     return instead ? predict(bundle, instead, { asGiven: given, today }) : predict(bundle, given, { today });
@@ -73,10 +73,6 @@ const out = {
     [general(x), general(x, 3), general(x, 2), fixed(x, 0), fixed(x, 1), percent(x), frequency(x)]),
   erfc: asked.bounds.map(erfc),
 };
-const place = document.createElement("pre");
-place.id = "out";
-place.textContent = JSON.stringify(out);
-document.body.append(place);
 """
 
 
@@ -203,12 +199,7 @@ def browser(asked, models, tmp_path_factory):
         "numbers": SCALAR,
         "bounds": BOUNDS,
     }
-    code = calculator.script(*calculator.ENGINE).removesuffix("})();\n") + DRIVER + "})();\n"
-    page = (
-        f'<!DOCTYPE html><meta charset="utf-8"><script type="application/json" id="asked">{calculator.embedded(cases)}'
-        f"</script><body><script>{code}</script>"
-    )
-    found = written(page, tmp_path_factory.mktemp("engine"))
+    found = engine(DRIVER, cases, tmp_path_factory.mktemp("engine"))
     return {**found, "bundles": dict(zip(asked, found["bundles"], strict=True))}
 
 
@@ -221,30 +212,13 @@ def _stubs(model, make, levels):
     return {name: make(name=name, kind=kind, levels=levels) for name, kind in kinds.items()}
 
 
-def _same(got, want, place=""):
-    """Equal in every key, word and place; numbers to 1e-9, and the error of a sum as small."""
-    if isinstance(want, dict):
-        assert list(got) == list(want), place
-        for key in want:
-            _same(got[key], want[key], f"{place}/{key}")
-    elif isinstance(want, (list, tuple)):
-        assert len(got) == len(want), place
-        for k, (one, other) in enumerate(zip(got, want, strict=True)):
-            _same(one, other, f"{place}/{k}")
-    elif isinstance(want, (int, float)) and not isinstance(want, bool):
-        tolerance = 1e-8 if place.endswith("sum_error") else 1e-9
-        assert got == pytest.approx(want, rel=1e-9, abs=tolerance), place
-    else:
-        assert got == want, place
-
-
 @needs_browser
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_browser_gives_the_object_that_python_gives(name, browser, asked):
     bundle, found = shipped_bundle(name), browser["bundles"][name]
     assert found["wrong"] is None
     for pair, got in zip(asked[name], found["answers"], strict=True):
-        _same(got, _python(bundle, pair), f"{pair}: ")
+        same(got, _python(bundle, pair), f"{pair}: ")
 
 
 @needs_browser
@@ -252,7 +226,7 @@ def test_the_patients_are_of_every_kind(browser):
     answers = [answer for found in browser["bundles"].values() for answer in found["answers"]]
     refused = [answer for answer in answers if "faults" in answer]
     codes = {remark["code"] for answer in answers for remark in answer.get("warnings", [])}
-    assert 80 < len(refused) < len(answers) / 2
+    assert 50 < len(refused) < len(answers) / 2
     assert sum("what_if" in answer for answer in answers) > 50
     assert sum(bool(answer["inputs"]["missing"]) for answer in answers if "inputs" in answer) > 200
     assert codes >= {
@@ -283,7 +257,7 @@ def test_every_predictor_and_response_is_the_one_of_python(browser, models):
         want["could_change"] = could_change(question, _stubs(model, SimpleNamespace, dict(_PAIRS)), known)
         for found in (got, want):  # equal spreads may stand in either order
             found["could_change"] = sorted(found["could_change"], key=lambda item: item["input"])
-        _same(got, want, f"model {number}: ")
+        same(got, want, f"model {number}: ")
 
 
 def test_the_random_models_are_of_every_kind(models):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import tomllib
+
 import pytest
 
+from riskml.errors import DataError
+from riskml.resources import folder
 from riskml.runtime.dictionary import load_dictionary
 from riskml.serving.fhir_codes import codes_from_dict, load_codes
+from riskml.serving.fhir_routes import router
 from tests.serving.fhir import LOINC, OWN, SNOMED
 
 DICTIONARY, CODES = load_dictionary(), load_codes()
@@ -80,13 +85,60 @@ def test_a_drug_is_known_by_code_and_by_words_only_without_one():
     assert not CODES.is_drug([], "inotuzumab")
 
 
+OWN_MRD = {"system": "urn:oid:1.2.3", "code": "MRD-FLOW", "variable": "mrd"}
+
+
+def with_map(*entries, **more):
+    """The file of riskml with a hospital's codes."""
+    raw = tomllib.loads((folder("features") / "fhir.toml").read_text(encoding="utf-8"))
+    return {**raw, "map": list(entries), **more}
+
+
+def faults_of(raw):
+    with pytest.raises(DataError, match=r"features/fhir\.toml was refused") as refused:
+        codes_from_dict(raw)
+    assert refused.value.exit_code == 3
+    return {(fault.row, fault.column): f"{fault.rule}; {fault.remedy}" for fault in refused.value.faults}
+
+
 def test_a_hospital_s_own_codes_are_data():
-    raw = {
-        "system": CODES.systems,
-        "map": [{"system": "urn:oid:1.2.3", "code": "MRD-FLOW", "variable": "mrd"}],
-        "status": {}, "window": {}, "window_of": {}, "ucum": {}, "answer": [],
-        "drug": {"codes": [], "words": []}, "cards": {"evidence": [], "until_day": 1},
-    }  # fmt: skip
-    own = codes_from_dict(raw)
+    own = codes_from_dict(with_map(OWN_MRD))
     assert own.variables(DICTIONARY, [("urn:oid:1.2.3", "MRD-FLOW"), (OWN, "mrd"), (SNOMED, "1")]) == ("mrd",)
     assert own.codings_of(DICTIONARY["mrd"]) == [(OWN, "mrd"), ("urn:oid:1.2.3", "MRD-FLOW")]
+    assert own.with_(mapped={}) == CODES
+
+
+def test_all_faults_of_a_hospital_s_codes_at_once_each_with_the_nearest_name():
+    found = faults_of(
+        with_map(
+            OWN_MRD,
+            {**OWN_MRD, "code": "2", "variable": "mdr"},
+            {"system": "urn:oid:1.2.3", "cod": "3", "variable": "cd19"},
+            {**OWN_MRD, "code": 4, "variable": ""},
+            {**OWN_MRD, "variable": "cd19"},
+            {**OWN_MRD, "code": "6", "variable": "patient_id"},
+            windwo={"first_dose": [-7, 0]},
+        )
+    )
+    assert found == {
+        (None, "windwo"): "is no table of this file; the nearest is [window]",
+        (2, "map.variable"): "is not a name of the dictionary; the nearest known name is 'mrd'",
+        (3, "map.cod"): "is no key of [[map]]; the nearest is code",
+        (3, "map.code"): 'must be text; write code = "..."',
+        (4, "map.code"): 'must be text; write code = "..."',
+        (4, "map.variable"): 'must be text; write variable = "..."',
+        (5, "map.code"): "must mean one variable; it stands in [[map]] 1 already",
+        (6, "map.variable"): "is nothing a result says; name a measured variable or a lesion",
+    }
+
+
+@pytest.mark.parametrize("wrong", [OWN_MRD, "mrd", [["mrd"]], 7])
+def test_one_bracket_too_few_is_said(wrong):
+    assert "two brackets" in faults_of(with_map() | {"map": wrong})[None, "map"]
+
+
+def test_a_service_does_not_start_with_codes_that_mean_nothing(monkeypatch):
+    raw = with_map({**OWN_MRD, "variable": "mdr"})
+    monkeypatch.setattr("riskml.serving.fhir_routes.load_codes", lambda: codes_from_dict(raw))
+    with pytest.raises(DataError, match="the nearest known name is 'mrd'"):
+        router(None)

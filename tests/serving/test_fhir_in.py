@@ -1,4 +1,4 @@
-"""A Bundle becomes a patient: what is assumed, what the report says, and that FHIR changes no estimate."""
+"""A Bundle becomes a patient: what is assumed and what the report says."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from riskml.errors import UsageError
 from riskml.runtime.dictionary import load_dictionary
 from riskml.serving.fhir_in import SCHEMA, read_fhir
 from tests.serving.fhir import (
-    FIRST_DOSE,
     as_fhir,
     cd19,
     collection,
@@ -24,6 +23,7 @@ from tests.serving.fhir import (
     read,
     why,
 )
+from tests.serving.random_patients import random_patient
 
 DICTIONARY = load_dictionary()
 
@@ -104,50 +104,12 @@ def test_thousands_of_one_kind_are_one_line():
     assert len(same.asides) == 1998
 
 
-def random_patient(bundle, random_):
-    """Any values of a model's inputs, in any unit, below limits or not known."""
-    patient = {}
-    for name in bundle.model.inputs:
-        variable = bundle.dictionary[name]
-        if random_.random() < 0.25:
-            continue
-        if variable.kind == "tristate":
-            patient[name] = random_.choice(["present", "absent"])
-        elif variable.kind == "category":
-            patient[name] = random_.choice(list(variable.levels))
-        elif variable.kind == "integer":
-            patient[name] = random_.randint(1, 5)
-        else:
-            low, high = max(variable.soft[0], variable.soft[1] * 1e-4), variable.soft[1]
-            unit = random_.choice([unit for unit in ("%", "1", "10*-4", "10*9/L", "/uL", "a", "mo")
-                                   if variable.quantity.factor(unit)])  # fmt: skip
-            number = low * (high / low) ** random_.random() / variable.quantity.factor(unit)
-            if variable.left_censored and random_.random() < 0.2:
-                patient[name] = f"<{number!r} {unit}"
-            else:
-                patient[name] = random_.choice(
-                    [{"value": number, "unit": unit}, number * variable.quantity.factor(unit)]
-                )
-    return patient
-
-
-@pytest.mark.parametrize("name", ["non_response", "icans", "efs", "induction_efs"])
-def test_patients_get_the_same_estimate_through_fhir(name):
-    bundle, random_ = model(name), random.Random(7)
-    for _ in range(50):
-        patient = random_patient(bundle, random_)
-        found = read_fhir(as_fhir(patient, bundle.dictionary, random_.choice), bundle.dictionary, first_dose=FIRST_DOSE)
-        assert found.asides == ()
-        plain, through = (bundle.predict(p, explain=False) for p in (patient, found.patient))
-        assert (through.value, through.low, through.high) == (plain.value, plain.low, plain.high)
-        assert through.missing == plain.missing
-
-
 def test_the_bundles_of_this_file_are_fhir():
     shapes = pytest.importorskip("fhir.resources.R4B.bundle")
     random_, bundle = random.Random(1), model("non_response")
     shapes.Bundle.model_validate(example("fhir_bundle"))
-    shapes.Bundle.model_validate(as_fhir(random_patient(bundle, random_), bundle.dictionary, random_.choice))
+    patient = random_patient(bundle.dictionary, bundle.model.inputs, random_)
+    shapes.Bundle.model_validate(as_fhir(patient, bundle.dictionary, random_.choice))
     shapes.Bundle.model_validate(collection(cd19(30, "2026-03-01")))
 
 

@@ -52,7 +52,7 @@ def test_the_example_of_the_docs_is_answered_as_shown(asking, kind):
         ("{}", "/fhir/efz/$risk-assessment", FHIR_TYPE, 404, "not-found"),
         (" " * 4_000_001, PATH, FHIR_TYPE, 413, "too-long"),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:40],
 )  # fmt: skip
 def test_every_refusal_is_an_operation_outcome(asking, content, path, kind, status, code):
     answer = post(asking, content, path, kind)
@@ -71,3 +71,15 @@ def test_values_that_exclude_each_other_are_refused_as_everywhere(asking):
     assert answer.status_code == 422
     assert issue["diagnostics"].startswith("bcr_abl1 and bcr_abl1_ratio: cannot be true together")
     assert "expression" not in issue
+
+
+def test_the_endpoint_says_what_it_is_and_what_its_operation_takes(asking):
+    statement = asking("GET", "/fhir/efs/metadata")
+    definition = asking("GET", "/fhir/efs/OperationDefinition/risk-assessment")
+    for answer in (statement, definition):
+        assert (answer.status_code, answer.headers["content-type"]) == (200, FHIR_TYPE)
+    assert statement.json()["rest"][0]["operation"][0]["definition"] == definition.json()["url"]
+    for path in ("/fhir/efz/metadata", "/fhir/efz/OperationDefinition/risk-assessment"):
+        refused = asking("GET", path)
+        assert (refused.status_code, refused.headers["content-type"]) == (404, FHIR_TYPE)
+        assert "the nearest is 'efs'" in refused.json()["issue"][0]["diagnostics"]

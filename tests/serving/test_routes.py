@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import time
 
 import pytest
@@ -44,33 +43,6 @@ def test_a_golden_patient_gets_the_golden_prediction(ask):
     many = ask("POST", f"/v1/models/{SMALL}/predict-many", json={"patients": [patient(), {"agee": 1}]}).json()
     assert many["results"][0]["prediction"] == ask.predict().json()
     assert many["results"][1]["problem"]["faults"][0]["column"] == "agee"
-
-
-def drawn(bundle, number):
-    """A patient of the model's inputs, some left out, the numbers anywhere in their usual range."""
-    draw, found = random.Random(number), {}
-    for name in bundle.model.inputs:
-        variable = bundle.dictionary[name]
-        if draw.random() < 0.2:
-            continue
-        if variable.kind == "tristate":
-            found[name] = draw.choice(["present", "absent"])
-        elif variable.kind == "category":
-            found[name] = draw.choice(list(variable.levels))
-        else:
-            found[name] = draw.uniform(*variable.soft)
-    return found
-
-
-@pytest.mark.parametrize("name", [SMALL, TIMED])
-def test_200_random_patients_get_the_estimates_of_python(ask, name):
-    bundle = ask.models.get(name)
-    patients = [drawn(bundle, number) for number in range(200)]
-    question = {"patients": patients, "explain": False}
-    results = ask("POST", f"/v1/models/{name}/predict-many", json=question).json()["results"]
-    for one, row in zip(patients, results, strict=True):
-        assert row["prediction"]["estimate"] == bundle.predict(one, explain=False).as_dict()["estimate"]
-    assert len({str(row["prediction"]["estimate"]["value"]) for row in results}) > 100
 
 
 def test_every_wrong_turn_is_a_problem(ask):
