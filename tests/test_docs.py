@@ -31,6 +31,7 @@ DOCS = ["README.md", *sorted(path.name for path in (ROOT / "docs").glob("*.md"))
 ELSEWHERE = {
     "add_learner.md": "tests/test_extending.py",
     "embedding.md": "tests/test_embedding.py",
+    "federated.md": "tests/cli/test_federate.py",
     "signing.md": "tests/test_embedding.py",
     "validation.md": "tests/cli/test_validate.py",
 }

@@ -27,6 +27,7 @@ COMMANDS = {
     "explain": "which inputs move a cohort's estimates, and how",
     "validate": "external validation of a finished model",
     "update": "recalibrate a model to a new cohort; writes a child bundle",
+    "federate": "one model of several hospitals that may not share rows",
     "card": "the model card of a bundle",
     "export": "a model in another form, such as an offline calculator",
     "serve": "the models of a folder as an HTTP service",
@@ -39,6 +40,8 @@ _EXTRAS = {
     **dict.fromkeys(("fastapi", "uvicorn", "starlette", "pydantic", "prometheus_client"), "serve"),
     "cryptography": "sign",
     "mlflow": "mlflow",
+    **dict.fromkeys(("dask", "distributed"), "dask"),
+    "flwr": "federate",
 }
 _CLOSED_PIPE = 141  # what a shell reports for a process ended by SIGPIPE
 _INTERRUPTED = 130

@@ -107,6 +107,7 @@ def prototypes(
     features: Sequence[Feature],
     members: Sequence[Member],
     patient: IntArray | None = None,
+    most: int = MAX_PROTOTYPES,
 ) -> Background:
     """Prototypes of the patients in ``frame`` for a model with the given members.
 
@@ -118,9 +119,11 @@ def prototypes(
         The model's inputs, features and members.
     patient : int array of shape (n_rows,), optional
         Patient of each row; each row its own patient by default.
+    most : int
+        Largest number of prototypes.
     """
     patient = np.arange(len(frame)) if patient is None else patient
-    size = max(SMALLEST_GROUP, -(-_patients(patient) // MAX_PROTOTYPES))
+    size = max(SMALLEST_GROUP, -(-_patients(patient) // most))
     groups = microaggregate(_points(frame, inputs, features, members), size, patient)
     columns = [_prototype_column(frame[name], name, features, groups, patient) for name in inputs]
     rows = tuple(tuple(column[g] for column in columns) for g in range(len(groups)))

@@ -120,7 +120,7 @@ def training_set(recipe: Recipe, cohort: Cohort) -> TrainingSet:
     known_before, cohort = len(cohort.notes), with_inputs(cohort, recipe.inputs)
     absent = [name for name in recipe.inputs if name not in cohort.frame and name not in recipe.optional]
     if absent:
-        raise DataError(f"the cohort cannot train {recipe.name}", [_absent(name) for name in absent])
+        raise DataError(f"the cohort cannot train {recipe.name}", [absent_input(name) for name in absent])
     target = build_target(cohort, {"name": recipe.outcome, **recipe.outcome_table})
     if recipe.kind != "incidence":
         check_single_cause(recipe.name, target)
@@ -138,7 +138,8 @@ def training_set(recipe: Recipe, cohort: Cohort) -> TrainingSet:
     return TrainingSet(frame, target.event, target.time, target.patient, *shown)
 
 
-def _absent(name: str) -> Fault:
+def absent_input(name: str) -> Fault:
+    """The fault of a cohort without a column for an input, and where the column could come from."""
     made = load_dictionary().definitions.get(name)
     remedy = "add the column (empty cells are allowed), or map it with --columns"
     if made is not None:

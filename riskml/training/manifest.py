@@ -72,7 +72,7 @@ def manifest_of(
         "background": background_fidelity(rows, model) if model else None,
         "importance": [],  # training fills it in: it needs the refits
         "evaluation": evaluation.as_dict() if evaluation else None,
-        "versions": _versions(),
+        "versions": versions(),
         "dictionary": dict(dictionary),
     }
 
@@ -156,7 +156,8 @@ def background_fidelity(rows: TrainingSet, model: PortableModel) -> dict[str, An
     }
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Versions of riskml, Python and the libraries that numbers hang on."""
     installed = {name: importlib.metadata.version(name) for name in _LIBRARIES}
     try:
         own = importlib.metadata.version("riskml")

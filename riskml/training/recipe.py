@@ -113,12 +113,22 @@ def load_recipe(source: str | Path, dictionary: Dictionary | None = None) -> Rec
     DataError
         If the recipe breaks rules: all of them are listed.
     """
-    dictionary = dictionary or load_dictionary()
+    raw, path = read_raw(source)
+    return recipe_of_raw(raw, path, dictionary)
+
+
+def read_raw(source: str | Path) -> tuple[dict[str, Any], Path]:
+    """What a recipe's file says, unchecked, and where it stands; ``UsageError`` as for :func:`load_recipe`."""
     path = _recipe_path(str(source))
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8")), path
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path.name} is not TOML: {error}") from None
+
+
+def recipe_of_raw(raw: Mapping[str, Any], path: Path, dictionary: Dictionary | None = None) -> Recipe:
+    """The recipe of a file that was read before; ``DataError`` as for :func:`load_recipe`."""
+    dictionary = dictionary or load_dictionary()
     faults = list(faults_of(raw, dictionary))
     if faults:
         raise DataError(f"the recipe {Path(path.parent.name, path.name)} was refused", faults)

@@ -17,7 +17,9 @@ from riskml.errors import DataError, Fault
 from riskml.runtime.dictionary import Dictionary, load_dictionary
 
 
-def build_target(cohort: Cohort, outcome: str | Mapping[str, Any], dictionary: Dictionary | None = None) -> Target:
+def build_target(
+    cohort: Cohort, outcome: str | Mapping[str, Any], dictionary: Dictionary | None = None, *, part: bool = False
+) -> Target:
     """Apply the rules of an outcome to a cohort.
 
     Parameters
@@ -28,6 +30,8 @@ def build_target(cohort: Cohort, outcome: str | Mapping[str, Any], dictionary: D
         Name of an outcome in the dictionary, or a table with the same keys (and ``name``); docs/outcomes.md lists them.
     dictionary : Dictionary, optional
         This riskml's own by default.
+    part : bool
+        Whether the cohort is one hospital's part of a larger one, and may then be without rows, or without events.
 
     Returns
     -------
@@ -84,7 +88,8 @@ def build_target(cohort: Cohort, outcome: str | Mapping[str, Any], dictionary: D
         definition=definition(table, cohort.frame.columns),
         notes=tuple(selection.notes),
     )
-    target.check_estimable(cohort.n_courses)
+    if not part:
+        target.check_estimable(cohort.n_courses)
     return target
 
 

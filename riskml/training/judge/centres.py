@@ -104,9 +104,9 @@ def centres(bench: Bench, label: ArrayLike, *, by: str = "centre") -> dict[str, 
     samples = {name: bench.sample(guess) for name, guess in guesses.items() if isinstance(guess, Guess)}
     reasons = {name: not_judged(samples[name]) if name in samples else str(guesses[name]) for name in plan.splits}
     found: dict[str, Found] = {
-        name: {} if reasons[name] else _measured(samples[name], bench.seed) for name in plan.splits
+        name: {} if reasons[name] else measured(samples[name], bench.seed) for name in plan.splits
     }
-    pooled = _pooled(found)
+    pooled = pooled_over(found)
     stratified = within_groups(list(samples.values()), seed=bench.seed)
     unknown = np.flatnonzero(pd.isna(np.asarray(label, dtype=object)))
     tests = [*(split.test for split in plan.splits.values()), unknown]
@@ -126,7 +126,7 @@ def centres(bench: Bench, label: ArrayLike, *, by: str = "centre") -> dict[str, 
             for place, name in enumerate(plan.splits)
         ],
         "unknown": patients[-1],
-        "summary": {measure: _brought_back(item, SCALES[measure]) for measure, item in pooled.items()},
+        "summary": {measure: brought_back(item, SCALES[measure]) for measure, item in pooled.items()},
         "stratified": plain_interval(stratified),
         "plan": plan.as_dict(),
         "words": _words(by, found, pooled, stratified, "auc" if rows.time is None else "c_index"),
@@ -189,7 +189,7 @@ def _scored(bench: Bench, plan: Plan) -> dict[str, Guess | str]:
     return {name: reason or found[name] for name, reason in reasons.items()}
 
 
-def _measured(sample: Sample, seed: int) -> Found:
+def measured(sample: Sample, seed: int) -> Found:
     """The measures of one centre's patients.
 
     The error of an AUC is DeLong's. That of the others is half the distance between the bootstrap quantiles that stand
@@ -225,13 +225,13 @@ def _on_scale(value: float, draws: FloatArray, scale: Scale) -> tuple[float, flo
         return float(middle), float((high - low) / 2)
 
 
-def _pooled(found: Mapping[str, Found]) -> dict[str, Pooled]:
+def pooled_over(found: Mapping[str, Found]) -> dict[str, Pooled]:
     """Each measure over the centres that have it."""
     named = {name: [own[name] for own in found.values() if name in own] for name in SCALES}
     return {name: pool([i.value for i in items], [i.error for i in items]) for name, items in named.items() if items}
 
 
-def _brought_back(item: Pooled, scale: Scale) -> dict[str, Any]:
+def brought_back(item: Pooled, scale: Scale) -> dict[str, Any]:
     """A summary as plain data; ``tau`` stays on the scale on which centres were pooled."""
     item = item if _tells(item) else replace(item, prediction_low=math.nan, prediction_high=math.nan)
     ends = ("value", "low", "high", "prediction_low", "prediction_high")

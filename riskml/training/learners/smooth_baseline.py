@@ -138,6 +138,34 @@ def smooth_baseline(
     interval = np.searchsorted(edges[1:], time)
     within = event & (interval < exposure.size)
     events = np.bincount(interval[within], weight[within], minlength=exposure.size).astype(np.float64)
+    return smooth_rates(events, exposure, edges, knots, shift=shift, prior_scale=prior_scale, tau=tau)
+
+
+def smooth_rates(
+    events: FloatArray,
+    exposure: FloatArray,
+    edges: FloatArray,
+    knots: FloatArray,
+    *,
+    shift: float = 0.0,
+    prior_scale: float = PRIOR_SCALE,
+    tau: float | None = None,
+) -> SmoothBaseline:
+    """`smooth_baseline` from what the rows come down to: events and exposure in each interval.
+
+    Parameters
+    ----------
+    events, exposure : float array of shape (n_intervals,)
+        Weighted number of events, and time at risk x relative risk, which is positive in all.
+    edges : float array of shape (n_intervals + 1,)
+        Where the intervals begin and end, from 0 to the last of ``knots``; every knot is among them.
+    knots : float array of shape (n_knots,)
+        The grid.
+    shift : float
+        Logarithm of what ``exposure`` was divided by.
+    prior_scale, tau
+        As for `smooth_baseline`.
+    """
     if not events.any():
         nothing = np.full(exposure.size, -math.inf)
         return _at_knots(edges, nothing, np.zeros((exposure.size, exposure.size)), exposure * math.exp(shift), knots)
@@ -148,8 +176,8 @@ def smooth_baseline(
     walk = _random_walk(edges)
     posterior = integrate(
         lambda theta: _poisson(theta, walk, events, exposure),
-        np.concatenate([[math.log(events.sum() / total)], np.zeros(exposure.size - 1)]),
-        exposure @ walk**2 * events.sum() / total,
+        np.concatenate([[math.log(events.sum() / exposure.sum())], np.zeros(exposure.size - 1)]),
+        exposure @ walk**2 * events.sum() / exposure.sum(),
         free=1,
         grid=tau_grid(prior_scale, tau),
         max_iter=100,
