@@ -6,6 +6,7 @@ DEMO_OUT ?= demo
 PYTEST_ARGS ?=
 LOCK_ARGS ?=
 UV ?= uv
+LOCK ?= requirements.lock
 
 SHELL := /bin/sh
 BIN := $(VENV)/bin
@@ -22,11 +23,11 @@ export MKL_NUM_THREADS ?= 1
 export NUMBA_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format docs notebooks models lock wheel clean
+.PHONY: help demo test test-oldest benchmarks check format docs notebooks models lock wheel clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1 - /p' Makefile | while IFS= read -r line; do \
-	  printf '  make %-9s %s\n' "$${line%% - *}" "$${line#* - }"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1 - /p' Makefile | while IFS= read -r line; do \
+	  printf '  make %-11s %s\n' "$${line%% - *}" "$${line#* - }"; done
 
 demo: $(STAMP)  ## the whole main job on the embedded cohort, written to DEMO_OUT (demo)
 	"$(BIN)/riskml" demo --out "$(DEMO_OUT)"
@@ -34,6 +35,12 @@ demo: $(STAMP)  ## the whole main job on the embedded cohort, written to DEMO_OU
 # A file stays on one worker, so that what its tests share (a trained bundle, a built wheel) is made once.
 test: $(STAMP)  ## every test on two workers; PYTEST_ARGS="-m 'not slow'" adds arguments
 	$(RUN) pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+
+test-oldest:  ## the same with the oldest versions that pyproject.toml allows, in .venv-oldest
+	$(MAKE) test VENV=.venv-oldest LOCK=requirements-oldest.lock
+
+benchmarks: $(STAMP)  ## every side-by-side measurement, into benchmarks/RESULTS.md
+	$(RUN) benchmarks
 
 check: $(STAMP)  ## ruff (rules and format) and mypy strict
 	$(RUN) ruff check .
@@ -56,10 +63,15 @@ notebooks: $(STAMP)  ## the notebooks for Jupyter in build/notebooks
 models: $(STAMP)  ## retrain the shipped bundles in models/
 	"$(BIN)/python" models/rebuild.py
 
-lock:  ## renew requirements.lock with uv; LOCK_ARGS=--upgrade takes the newest versions
-	@command -v "$(UV)" >/dev/null || { echo "make lock needs uv on the PATH, or UV=path" >&2; exit 1; }
-	"$(UV)" pip compile pyproject.toml --extra serve --extra sign --group dev --generate-hashes --no-header --no-annotate --quiet \
-	  --python-version 3.11 --python-platform x86_64-manylinux_2_28 --output-file requirements.lock $(LOCK_ARGS)
+# uv from the PATH, or else into the environment. The oldest set: the lowest versions the bounds allow of what riskml needs to
+# run, with the newest tools that go with them.
+lock: $(STAMP)  ## renew requirements.lock and requirements-oldest.lock; LOCK_ARGS=--upgrade takes the newest versions
+	@set -e; uv="$(UV)"; command -v "$$uv" >/dev/null || { $(RUN) pip install --quiet uv; uv="$(BIN)/uv"; }; mkdir -p build; \
+	compile() { "$$uv" pip compile pyproject.toml --extra serve --extra sign --extra dask --no-header --no-annotate --quiet \
+	  --python-version 3.11 --python-platform x86_64-manylinux_2_28 "$$@"; }; \
+	compile --group dev --generate-hashes --output-file requirements.lock $(LOCK_ARGS); \
+	compile --resolution lowest-direct --upgrade --output-file build/oldest.txt; \
+	compile --group dev --generate-hashes --constraint build/oldest.txt --output-file requirements-oldest.lock $(LOCK_ARGS)
 
 wheel: $(STAMP)  ## build the wheel into dist/
 	$(RUN) pip wheel --no-deps --no-build-isolation --wheel-dir dist .
@@ -85,18 +97,18 @@ LOCKED = import platform as p, sys; sys.exit((sys.platform, p.machine(), p.libc_
 	!= ("linux", "x86_64", "glibc", (3, 11)))
 
 # The stamp goes first and comes last, so an interrupted install starts again. Only a broken environment is cleared.
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): $(LOCK) pyproject.toml
 	@rm -f "$(VENV)"/.riskml-*
 	@"$(BIN)/python" -c '' 2>/dev/null || { $(FIND_PYTHON); \
 	  clear=; [ ! -f "$(VENV)/pyvenv.cfg" ] || clear=--clear; set -ex; "$$python" -m venv $$clear "$(VENV)"; }
 	@$(RUN) pip --version >/dev/null 2>&1 || $(RUN) ensurepip
 	@if "$(BIN)/python" -c '$(LOCKED)'; then set -ex; \
-	  $(RUN) pip install --quiet --require-hashes -r requirements.lock; \
+	  $(RUN) pip install --quiet --require-hashes -r $(LOCK); \
 	  $(RUN) pip install --quiet --no-deps --no-build-isolation -e .; \
 	else echo "requirements.lock serves Linux x86-64 with Python 3.11 only:" \
 	    "resolving here from the bounds in pyproject.toml, versions may differ"; set -ex; \
 	  $(RUN) pip install --quiet 'pip>=25.1'; \
-	  $(RUN) pip install --quiet -e '.[serve,sign]' --group dev; \
+	  $(RUN) pip install --quiet -e '.[serve,sign,dask]' --group dev; \
 	fi
 # PYTHONDONTWRITEBYTECODE may be set; without byte code every start would compile riskml anew, which takes longer than
 # a prediction.

@@ -20,6 +20,7 @@ from sklearn.model_selection import GridSearchCV, RepeatedStratifiedKFold, cross
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks.row import Row
 from riskml.cohort.cohort import read_cohort
 from riskml.resources import folder
 from riskml.training.evaluate import evaluate
@@ -46,6 +47,22 @@ def by_hand(jobs: int) -> float:
         fitted = search.fit(X[drawn], y[drawn])
         roc_auc_score(y, fitted.predict_proba(X)[:, 1])
     return time.perf_counter() - started
+
+
+def rows(*, quick: bool = False) -> list[Row]:
+    """Whole evaluations on two workers, that of non-response beside the script; quick ones where it has to be quick."""
+    cohort, found = read_cohort(folder("features") / "synthetic" / "cohort.csv"), []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        script = None if quick else by_hand(2)
+    for name in MODELS[:1] if quick else MODELS:
+        started = time.perf_counter()
+        evaluate(load_recipe(name), cohort, jobs=2, thorough=not quick)
+        taken, kind = time.perf_counter() - started, "quick" if quick else "whole"
+        beside = None if name != MODELS[0] else script
+        what = f"{kind} evaluation of {name}" + ("; AUC, Brier and log-loss by scikit-learn" if beside else "")
+        found.append(Row("evaluation_time", what, taken, beside, "s"))
+    return found
 
 
 def main() -> int:

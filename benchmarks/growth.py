@@ -15,10 +15,12 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.row import Row
 from benchmarks.usage import peak_mib, seconds_used
 from riskml.training.learners.boosting import Boosting, BoostingCox
 from riskml.training.learners.ridge_cox import RidgeCox
@@ -101,6 +103,30 @@ def draw(path: str, sizes: Sequence[int], results: Mapping[str, Sequence[Found]]
     figure.savefig(path)
 
 
+def rows(*, quick: bool = False) -> list[Row]:
+    """Each learner at each size, with what is printed; draws ``growth.svg`` beside this file in a full run."""
+    sizes = SIZES[:2] if quick else SIZES
+    results = grow(sizes)
+    if not quick:
+        draw(str(Path(__file__).with_suffix(".svg")), sizes, results)
+    return [
+        Row("growth", f"{which}, {n:,} rows x {INPUTS}", one[key], None, unit)
+        for which, found in results.items()
+        for n, one in zip(sizes, found, strict=True)
+        for key, unit in (("seconds", "s"), ("added_mib", "MiB"))
+    ]
+
+
+def grow(sizes: Sequence[int]) -> dict[str, list[Found]]:
+    """Fit everything at every size and print it."""
+    print(f"{'learner':<28} {'rows':>9} {'seconds':>9} {'slope':>6} {'added MiB':>9} {'peak MiB':>9}")
+    results = {}
+    for which in FITS:
+        results[which] = [in_own_process(which, n) for n in sizes]
+        show(which, sizes, results[which])
+    return results
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Fit time and peak memory against the number of rows.")
@@ -111,11 +137,7 @@ def main() -> None:
     if options.only:
         print(json.dumps(measure(options.only, options.rows[0])))
         return
-    print(f"{'learner':<28} {'rows':>9} {'seconds':>9} {'slope':>6} {'added MiB':>9} {'peak MiB':>9}")
-    results = {}
-    for which in FITS:
-        results[which] = [in_own_process(which, n) for n in options.rows]
-        show(which, options.rows, results[which])
+    results = grow(options.rows)
     if options.plot:
         draw(options.plot, options.rows, results)
 

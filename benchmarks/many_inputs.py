@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.row import Row
 from riskml.runtime.additive_games import shapley, shapley_table
 from riskml.runtime.responses import LOGISTIC
 from riskml.runtime.sigmoids import sigmoid_of
@@ -56,8 +57,8 @@ def enumerate_coalitions(
     return [list(row) for row in zip(*effects, strict=True)]
 
 
-def measure(name: str, n: int) -> None:
-    """Print one line."""
+def measure(name: str, n: int) -> tuple[float, float]:
+    """Print one line; milliseconds of the product form and of the enumeration, which beyond 12 inputs is not done."""
     response, times = QUESTIONS[name]
     random = np.random.default_rng(n)
     slopes = random.normal(size=n) * 1.2 / np.sqrt(n)  # the linear predictor has a standard deviation of about 1.2
@@ -77,12 +78,22 @@ def measure(name: str, n: int) -> None:
     line = (
         f"{name:<28}{n:>4}{milliseconds:>9.1f}{table_milliseconds / N_ROWS:>9.2f}{sum_error:>10.0e}{table_error:>10.0e}"
     )
+    slow = float("nan")
     if n <= 12:
         exact, slow = timed(lambda: enumerate_coalitions(*game, response, times), 1 + (n <= 8))
         error = float(np.abs(np.array(exact) - found).max())
         equal = (1 << n) * (2 + len(times)) / n * milliseconds / slow
         line += f"{slow:>12.1f}{error:>10.0e}{equal:>9.0f}"
     print(line)
+    return milliseconds, slow
+
+
+def rows(*, quick: bool = False) -> list[Row]:
+    """The product form beside the enumeration, with what is printed."""
+    n = 10 if quick else 12
+    found = {name: measure(name, n) for name in QUESTIONS}
+    what = f"Shapley values of {n} inputs"
+    return [Row("many_inputs", f"{what}, {name}; enumeration", *pair, "ms") for name, pair in found.items()]
 
 
 def main() -> None:

@@ -21,10 +21,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import riskml
+from benchmarks.row import Row
 
 RUNS = 15
 # The naive script takes seconds; as often as the others would be minutes.
 NAIVE_RUNS = 3
+_EMPTY, _SCRIPT = "python -c pass", "naive script: joblib, xgboost, shap"
 ROOT = Path(__file__).resolve().parents[1]
 BUNDLES = sorted((ROOT / "models").glob("*/bundle"))
 
@@ -34,7 +36,7 @@ def commands(home: Path) -> dict[str, list[str]]:
     script = Path(sys.executable).with_name("riskml")
     riskml_command = [str(script)] if script.is_file() else [sys.executable, "-m", "riskml"]
     found = {
-        "python -c pass": [sys.executable, "-c", "pass"],
+        _EMPTY: [sys.executable, "-c", "pass"],
         "import riskml": [sys.executable, "-c", "import riskml"],
     }
     for bundle in BUNDLES:
@@ -74,8 +76,8 @@ def cost(command: Sequence[str]) -> tuple[float, float]:
     return taken, used.ru_maxrss / unit
 
 
-def main() -> None:
-    """Measure and print."""
+def measure(runs: int, naive_runs: int) -> dict[str, list[tuple[float, float]]]:
+    """Milliseconds and MiB of every run, by what was run."""
     compileall.compile_dir(str(Path(riskml.__file__).parent), quiet=1)
     with tempfile.TemporaryDirectory() as name:
         todo = commands(Path(name))
@@ -83,11 +85,30 @@ def main() -> None:
         for command in [*todo.values(), slow]:  # once to warm the file cache
             cost(command)
         costs: dict[str, list[tuple[float, float]]] = {name: [] for name in todo}
-        for _ in range(RUNS):
+        for _ in range(runs):
             for what, command in todo.items():
                 costs[what].append(cost(command))
-        costs["naive script: joblib, xgboost, shap"] = [cost(slow) for _ in range(NAIVE_RUNS)]
-    empty = statistics.median(taken for taken, _ in costs["python -c pass"])
+        costs[_SCRIPT] = [cost(slow) for _ in range(naive_runs)]
+    return costs
+
+
+def rows(*, quick: bool = False) -> list[Row]:
+    """Each complete patient beside an empty Python and beside the script."""
+    costs = measure(5, 1) if quick else measure(RUNS, NAIVE_RUNS)
+    middle = {what: statistics.median(taken for taken, _ in sample) for what, sample in costs.items()}
+    found = [Row("predict_startup", "import riskml; an empty Python", middle["import riskml"], middle[_EMPTY], "ms")]
+    for what in (what for what in costs if ", complete" in what):
+        found.append(Row("predict_startup", f"riskml {what}; the script", middle[what], middle[_SCRIPT], "ms"))
+        found.append(Row("predict_startup", f"riskml {what}; an empty Python", middle[what], middle[_EMPTY], "ms"))
+    peaks = {what: max(memory for _, memory in sample) for what, sample in costs.items()}
+    largest = max(peak for what, peak in peaks.items() if what.startswith("predict"))
+    return [*found, Row("predict_startup", "peak memory of riskml predict; the script", largest, peaks[_SCRIPT], "MiB")]
+
+
+def main() -> None:
+    """Measure and print."""
+    costs = measure(RUNS, NAIVE_RUNS)
+    empty = statistics.median(taken for taken, _ in costs[_EMPTY])
     version = ".".join(map(str, sys.version_info[:3]))
     print(f"Python {version}, {os.cpu_count()} processors, {RUNS} alternating runs; milliseconds, MiB")
     print(f"{'':<52} {'median':>7} {'quartiles':>17} {'ratio':>7} {'MiB':>6}")

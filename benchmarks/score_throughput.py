@@ -19,6 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 
+from benchmarks.row import Row
 from riskml.resources import folder
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -84,33 +85,42 @@ _RANGES = (("mrd (%)", -1.9, 1.9), ("cd19", -2, 0.5), ("cd3", -1, 0.5))
 _LESIONS = ("bcr_abl1", "kmt2a_r", "tcf3_hlf")
 
 
-def measure(code: str, *words: Path) -> str:
-    """Seconds and highest memory of one process."""
+def measure(code: str, *words: Path) -> tuple[float, float]:
+    """Seconds and highest MiB of one process."""
     command = [sys.executable, "-c", code, *map(str, words)]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     seconds, mib = map(float, done.stdout.split())
-    return f"{seconds:8.1f} s {mib:8.0f} MiB"
+    return seconds, mib
+
+
+def rows(*, quick: bool = False) -> list[Row]:
+    """Every size and both forms of files, with what is printed."""
+    few, found = 100_000 if quick else 1_000_000, []
+    with tempfile.TemporaryDirectory() as name:
+        home = Path(name)
+        for suffix, n in ((".csv", few), (".parquet", few), (".csv", 4 * few)):
+            path = home / f"patients{n}{suffix}"
+            write_patients(path, n)
+            out = home / f"scores{suffix}"
+            ours, theirs = measure(_RISKML, path, out), None
+            if suffix == ".csv":
+                subprocess.run([sys.executable, "-c", _FIT, path, home / "fitted"], check=True)
+                theirs = measure(_PIPELINE, path, out, home / "fitted")
+            for who, used in (("riskml score", ours), ("pipeline", theirs)):
+                if used is not None:
+                    print(f"{who:<12} {n:>9,} rows of {suffix[1:]:<8}{used[0]:8.1f} s {used[1]:8.0f} MiB", flush=True)
+            what = f"{n:,} rows of {suffix[1:]}, file to file" + ("; scikit-learn pipeline" if theirs else "")
+            for place, unit in enumerate(("s", "MiB")):
+                found.append(Row("score_throughput", what, ours[place], theirs and theirs[place], unit))
+            path.unlink()
+    return found
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Scoring long tables.")
     parser.add_argument("--quick", action="store_true")
-    rows = 100_000 if parser.parse_args().quick else 1_000_000
-    with tempfile.TemporaryDirectory() as name:
-        home = Path(name)
-        for suffix, n in ((".csv", rows), (".parquet", rows), (".csv", 4 * rows)):
-            path = home / f"patients{n}{suffix}"
-            write_patients(path, n)
-            out = home / f"scores{suffix}"
-            print(f"riskml score, {n:>9,} rows of {suffix[1:]:<8}{measure(_RISKML, path, out)}", flush=True)
-            if suffix == ".csv":
-                subprocess.run([sys.executable, "-c", _FIT, path, home / "fitted"], check=True)
-                print(
-                    f"pipeline,     {n:>9,} rows of csv     {measure(_PIPELINE, path, out, home / 'fitted')}",
-                    flush=True,
-                )
-            path.unlink()
+    rows(quick=parser.parse_args().quick)
 
 
 if __name__ == "__main__":

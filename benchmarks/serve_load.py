@@ -26,6 +26,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.row import Row
+
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = ROOT / "models"
 WARM_UP = 1.0
@@ -143,6 +145,23 @@ def show(what: str, rate: float, load: Load) -> None:
         f"{what:<22}{rate:>7g}{good:>8}{errors:>8}{times}{1000 * load.processor / rate:>8.1f}   {memory}{others}",
         flush=True,
     )
+
+
+def rows(*, quick: bool = False) -> list[Row]:
+    """All models in turn, at rates that one process bears."""
+    found, wire = [], requests(sorted(path.parent.name for path in MODELS.glob("*/bundle")))
+    with served("--rate", "0") as (process, port):
+        for rate in (50, 100):
+            load = asyncio.run(drive(process.pid, port, rate, 5.0 if quick else 30.0, wire))
+            show("all in turn", rate, load)
+            what = f"{rate} predictions a second, all models in turn"
+            cuts = statistics.quantiles(load.milliseconds, n=100, method="inclusive")
+            errors = sum(load.statuses.values()) - load.statuses["200"]
+            kinds = [(f"{what}, median answer", cuts[49], "ms"), (f"{what}, 99th percentile", cuts[98], "ms")]
+            kinds += [(f"{what}, processor time a request", 1000 * load.processor / rate, "ms")]
+            kinds += [(f"{what}, errors", float(errors), "requests")]
+            found += [Row("serve_load", words, value, None, unit) for words, value, unit in kinds]
+    return found
 
 
 def main() -> None:

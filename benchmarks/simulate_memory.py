@@ -15,6 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.row import Row
+
 
 def measure(patients: int, suffix: str = ".csv") -> tuple[float, float, float]:
     """Seconds, peak memory in GiB and size of the file in MB of one run."""
@@ -28,6 +30,14 @@ def measure(patients: int, suffix: str = ".csv") -> tuple[float, float, float]:
         unit = 2**30 if sys.platform == "darwin" else 2**20
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / unit
         return seconds, peak, out.stat().st_size / 1e6
+
+
+def rows(*, quick: bool = False) -> list[Row]:
+    """Time and memory of a large cohort."""
+    patients = 20_000 if quick else 1_000_000
+    seconds, peak, _ = measure(patients)
+    kinds = ((seconds, "s"), (peak, "GiB"))
+    return [Row("simulate_memory", f"{patients:,} patients as csv", value, None, unit) for value, unit in kinds]
 
 
 def main() -> int:

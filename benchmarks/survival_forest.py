@@ -22,6 +22,7 @@ import numpy as np
 from sksurv.ensemble import RandomSurvivalForest
 from sksurv.util import Surv
 
+from benchmarks.row import Row
 from riskml.training.learners.survival_forest import SurvivalForest
 from riskml.training.metrics.survival import harrell_c, ipcw_brier
 
@@ -87,6 +88,33 @@ def measure(which: str, n: int, seed: int) -> dict[str, float]:
     }
 
 
+def rows(*, quick: bool = False) -> list[Row]:
+    """Seconds and memory of ours beside scikit-survival's default and beside it with leaves as large."""
+    return compare([200] if quick else [200, 2000], seed=1)
+
+
+def compare(patients: Sequence[int], seed: int) -> list[Row]:
+    """Print one line a forest."""
+    rows = []
+    print(f"{'patients':>8}  {'forest':<25} {'fit s':>7} {'peak MiB':>9} {'kept MiB':>9} {'IBS':>7} {'C':>6}")
+    for n in patients:
+        found = {}
+        for which in FORESTS:
+            words = ["--patients", str(n), "--seed", str(seed), "--only", which]
+            command = [sys.executable, "-m", "benchmarks.survival_forest", *words]
+            one = found[which] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+            print(
+                f"{n:>8}  {which:<25} {one['seconds']:>7.2f} {one['grown_mib']:>9.1f} {one['kept_mib']:>9.2f} "
+                f"{one['ibs']:>7.4f} {one['c']:>6.3f}"
+            )
+        *others, ours = FORESTS
+        for other in others:
+            for key, unit in (("seconds", "s"), ("kept_mib", "MiB"), ("ibs", "integrated Brier score")):
+                what = f"survival forest of {n:,} patients; {other}"
+                rows.append(Row("survival_forest", what, found[ours][key], found[other][key], unit))
+    return rows
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--patients", type=int, nargs="+", default=[200, 2000])
@@ -96,16 +124,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.only:
         print(json.dumps(measure(args.only, args.patients[0], args.seed)))
         return
-    print(f"{'patients':>8}  {'forest':<25} {'fit s':>7} {'peak MiB':>9} {'kept MiB':>9} {'IBS':>7} {'C':>6}")
-    for n in args.patients:
-        for which in FORESTS:
-            words = ["--patients", str(n), "--seed", str(args.seed), "--only", which]
-            command = [sys.executable, "-m", "benchmarks.survival_forest", *words]
-            found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-            print(
-                f"{n:>8}  {which:<25} {found['seconds']:>7.2f} {found['grown_mib']:>9.1f} {found['kept_mib']:>9.2f} "
-                f"{found['ibs']:>7.4f} {found['c']:>6.3f}"
-            )
+    compare(args.patients, args.seed)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sksurv.ensemble import RandomSurvivalForest
 
+from benchmarks.row import Row
 from riskml.runtime.explain import explain_value
 from riskml.runtime.explain_table import explain_table
 from riskml.runtime.members import Member
@@ -110,9 +111,9 @@ def by_horizon(model: PortableModel, background: FloatArray, table: FloatArray, 
 
 
 def one_patient(
-    model: PortableModel, forest: RandomSurvivalForest, background: FloatArray, patient: FloatArray
-) -> None:
-    """Pure Python beside shap's explainers."""
+    model: PortableModel, forest: RandomSurvivalForest, background: FloatArray, patient: FloatArray, *, quick: bool
+) -> list[Row]:
+    """Pure Python beside shap's explainers; without the one that takes most of a minute where it has to be quick."""
     import shap  # noqa: PLC0415 - it warns when imported
 
     def by_forest(table: FloatArray) -> FloatArray:
@@ -134,12 +135,13 @@ def one_patient(
     rows = {
         "shap TreeExplainer, all horizons": (exact[0], tree_seconds),
         "shap KernelExplainer, riskml's scoring": kernel(by_table),
-        "shap KernelExplainer, scikit-survival's": kernel(by_forest),
     }
-    show(f"riskml, median of {RUNS}", seconds, ours.sum_error, values, rows)
+    if not quick:
+        rows["shap KernelExplainer, scikit-survival's"] = kernel(by_forest)
+    return show(f"riskml, median of {RUNS}", seconds, ours.sum_error, values, rows)
 
 
-def many_patients(model: PortableModel, background: FloatArray, table: FloatArray) -> None:
+def many_patients(model: PortableModel, background: FloatArray, table: FloatArray) -> list[Row]:
     """Numpy beside shap's recursion in C."""
     columns = dict(zip(NAMES, table.T, strict=True))
     ours, seconds = timed(lambda: explain_table(model, columns, len(table), HORIZONS), 5)
@@ -149,21 +151,26 @@ def many_patients(model: PortableModel, background: FloatArray, table: FloatArra
         "shap TreeExplainer, one call a horizon": by_horizon(model, background, table, 1),
         "shap TreeExplainer, all in the leaves": timed(lambda: np.asarray(explainer.shap_values(table)), 1),
     }
-    show(f"riskml, {len(table)} patients, median of 5", seconds, sum_error, ours.effects, rows)
+    return show(f"riskml, {len(table)} patients, median of 5", seconds, sum_error, ours.effects, rows)
 
 
 def show(
     title: str, seconds: float, sum_error: float, values: FloatArray, others: Mapping[str, tuple[FloatArray, float]]
-) -> None:
+) -> list[Row]:
     """One line each: milliseconds, how many times ours, and how far from our values."""
+    rows = []
     print(f"{title:<40} {1e3 * seconds:>8.1f}          sum error {sum_error:.1e}")
     for name, (theirs, cost) in others.items():
         gap = float(np.abs(theirs - values).max())
         print(f"{name:<40} {1e3 * cost:>8.1f} {cost / seconds:>7.1f}x largest distance to riskml {gap:.1e}")
+        rows.append(
+            Row("tree_explanations", f"{title.partition(', median')[0]}; {name}", 1e3 * seconds, 1e3 * cost, "ms")
+        )
+    return rows
 
 
-def main() -> None:
-    """Measure and print."""
+def rows(*, quick: bool = False) -> list[Row]:
+    """One patient and a table, with what is printed; a tenth of the table where it has to be quick."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what shap's own imports warn of is not ours to mend
         import shap  # noqa: PLC0415 - inside the filter
@@ -175,9 +182,15 @@ def main() -> None:
     # Single precision, in which riskml compares, holds these numbers.
     background, patient = (x.astype(np.float32).astype(float) for x in (background, patient))
     model = model.with_(background=tuple(map(tuple, background.tolist())))
-    one_patient(model, forest, background, patient)
-    table = np.random.default_rng(2).normal(size=(N_PATIENTS, N_INPUTS)).astype(np.float32).astype(float)
-    many_patients(model, background, table)
+    found = one_patient(model, forest, background, patient, quick=quick)
+    patients = N_PATIENTS // 10 if quick else N_PATIENTS
+    table = np.random.default_rng(2).normal(size=(patients, N_INPUTS)).astype(np.float32).astype(float)
+    return found + many_patients(model, background, table)
+
+
+def main() -> None:
+    """Measure and print."""
+    rows()
 
 
 if __name__ == "__main__":

@@ -140,8 +140,9 @@ def test_modules_and_functions_stay_short(path):
             assert lines <= LONGEST_BODY, f"{node.name}, line {node.lineno}: {lines} lines"
 
 
-def test_the_lock_pins_every_package_by_hash_and_names_no_host():
-    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-oldest.lock"])
+def test_the_lock_pins_every_package_by_hash_and_names_no_host(name):
+    lock = (ROOT / name).read_text(encoding="utf-8")
     entries = re.findall(r"^(\S+)==\S+(.*(?:\n[ \t]+.*)*)", lock, flags=re.MULTILINE)
     packages = [name for name, _ in entries]
     starts = [line for line in lock.splitlines() if line and not line.startswith((" ", "\t", "#"))]

@@ -15,6 +15,7 @@ from riskml.cli.options import (
     add_jobs,
     add_models,
     add_pdf,
+    add_scheduler,
     add_seed,
     check_pdf,
     named,
@@ -38,6 +39,7 @@ def add_parser(commands: Any, summary: str) -> None:
     add_force_horizon(parser)
     add_pdf(parser, "evaluation.html")
     add_jobs(parser, default=1)
+    add_scheduler(parser, "runs there, with the same result")
     add_seed(parser, "folds and bootstraps")
     parser.set_defaults(run=run)
 
@@ -46,11 +48,13 @@ def run(options: argparse.Namespace) -> int:
     """Evaluate, write what was found and print the figures."""
     from riskml.cli.findings import warn
     from riskml.cli.progress import progress_on, say
-    from riskml.cli.work import evaluation_lines, make_folders, plan_jobs
+    from riskml.cli.work import evaluation_lines, grow_in_parts, make_folders, plan_jobs
     from riskml.reporting.cohort import CohortSummary
     from riskml.reporting.evaluation import render_evaluation
     from riskml.runtime.files import write_whole
     from riskml.training.compare import compare
+    from riskml.training.fit import training_set
+    from riskml.training.workers import workers
 
     check_pdf(options)
     jobs = plan_jobs(
@@ -60,7 +64,8 @@ def run(options: argparse.Namespace) -> int:
     make_folders(out, [job.recipe.name for job in jobs])
     warn((job.cohort, job.recipe.landmark, job.recipe.outcome) for job in jobs)
     settings = {"seed": options.seed, "jobs": options.jobs, "by": options.by, "thorough": not options.quick}
-    with progress_on(sys.stderr, say) as progress:
+    partitioned = grow_in_parts(training_set(job.recipe, job.cohort) for job in jobs)
+    with workers(options.scheduler, partitioned=partitioned), progress_on(sys.stderr, say) as progress:
         found = compare([(job.recipe, job.cohort) for job in jobs], **settings, progress=progress)
     for evaluation in found.evaluations:
         text = json.dumps(evaluation.as_dict(), indent=1, allow_nan=False)

@@ -48,6 +48,12 @@ def add_jobs(parser: Parser, default: int) -> None:
     parser.add_argument("--jobs", type=_workers, default=default, metavar="N", help=what)
 
 
+def add_scheduler(parser: Parser, what: str) -> None:
+    """The option of every command that can run on a Dask cluster."""
+    told = f"address of a Dask scheduler, tcp://HOST:PORT: {what} (needs riskml[dask])"
+    parser.add_argument("--scheduler", metavar="ADDRESS", help=told)
+
+
 def _workers(text: str) -> int:
     number = int(text)
     if number == 0:

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riskml.cli.options import add_bundle, add_cohort, add_command, add_signature, check_times, opener
+from riskml.cli.options import (
+    add_bundle,
+    add_cohort,
+    add_command,
+    add_jobs,
+    add_scheduler,
+    add_signature,
+    check_times,
+    opener,
+)
+from riskml.errors import UsageError
 
 if TYPE_CHECKING:
     from riskml.cohort.cohort import Cohort
@@ -17,6 +28,7 @@ if TYPE_CHECKING:
 _EXAMPLES = """examples:
   riskml score models/efs/bundle cohort.csv --out scores.csv
   riskml score models/efs/bundle cohort.parquet --out scores.parquet
+  riskml score models/efs/bundle registry/ --out scores/ --jobs 4
 """
 
 
@@ -24,9 +36,13 @@ def add_parser(commands: Any, summary: str) -> None:
     """Declare the command's options."""
     parser = add_command(commands, "score", summary, _EXAMPLES)
     add_bundle(parser)
-    add_cohort(parser)
+    add_cohort(parser, "; or a folder of parquet parts")
     parser.add_argument("--at", nargs="+", type=float, metavar="MONTHS", help="months at which to give survival")
-    parser.add_argument("--out", required=True, metavar="FILE", help="CSV file to write, or Parquet if it ends so")
+    parser.add_argument(
+        "--out", required=True, metavar="FILE", help="CSV file to write, Parquet if it ends so; or a new folder"
+    )
+    add_jobs(parser, default=1)
+    add_scheduler(parser, "scores the parts of a folder there")
     add_signature(parser)
     parser.set_defaults(run=run)
 
@@ -42,6 +58,10 @@ def run(options: argparse.Namespace) -> int:
     check_times(options.at, bundle.model.kind)
     if is_overdue(bundle.manifest):
         say(f"this model was due for review on {bundle.manifest['review_by']}")
+    if Path(options.cohort).is_dir():
+        return _score_folder(options, bundle)
+    if options.scheduler is not None:
+        raise UsageError("--scheduler spreads the parts of a folder (of Parquet files); a single file is scored here")
     remarks: list[str] = []
     try:
         _write(options, bundle, _blocks(options, bundle, remarks))
@@ -50,6 +70,32 @@ def run(options: argparse.Namespace) -> int:
     else:
         for remark in remarks:
             say(remark)
+    print(Path(options.out))
+    return 0
+
+
+def _score_folder(options: argparse.Namespace, bundle: Bundle) -> int:
+    """Each part into a part of the same name, by as many processes as there are; the folder is there when all are."""
+    from riskml.cli.progress import progress_on, say
+    from riskml.cli.reading import map_for
+    from riskml.cohort.score_parts import check_parts, find_parts, header_of, new_folder, score_part
+    from riskml.training.tasks import run_tasks, steps
+    from riskml.training.workers import workers
+
+    parts = find_parts(options.cohort)
+    columns, remark = map_for(options.columns, header_of(next(iter(parts.values()))))
+    with new_folder(options.out) as place:
+        tasks = {name: (bundle, columns, options.at, part.resolve(), place / name) for name, part in parts.items()}
+        with workers(options.scheduler), progress_on(sys.stderr, say) as progress:
+            counted = steps(progress, "parts")
+            scored = run_tasks(score_part, tasks, jobs=options.jobs, progress=counted)
+        check_parts(options.cohort, dict(zip(parts, scored, strict=True)))
+    present = frozenset[str]().union(*(part.columns for part in scored))
+    absent = [name for name in bundle.model.inputs if name not in present]
+    notes = dict.fromkeys(note for part in scored for note in part.notes)
+    averaged = [f"not columns of the cohort, so averaged over: {', '.join(absent)}"] if absent else []
+    for words in ([remark] if remark else []) + [*notes, *averaged]:
+        say(words)
     print(Path(options.out))
     return 0
 

@@ -12,6 +12,7 @@ from riskml.cli.options import (
     add_jobs,
     add_models,
     add_pdf,
+    add_scheduler,
     add_seed,
     check_pdf,
     print_page,
@@ -31,6 +32,7 @@ def add_parser(commands: Any, summary: str) -> None:
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for bundles, evaluations and report.html")
     add_pdf(parser, "report.html")
     add_jobs(parser, default=1)
+    add_scheduler(parser, "runs there, with the same result")
     add_seed(parser, "folds and bootstraps")
     add_force_horizon(parser)
     parser.add_argument("--no-evaluate", action="store_true", help="skip cross-validation; the bundle then says so")
@@ -55,6 +57,7 @@ def run(options: argparse.Namespace) -> int:
         seed=options.seed,
         evaluate=not options.no_evaluate,
         command=command,
+        scheduler=options.scheduler,
     )
     print_page(options, Path(options.out) / "report.html")
     print("\n".join(summary_lines(bundles)))

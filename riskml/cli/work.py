@@ -8,7 +8,6 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from signal import SIG_IGN, SIGINT, signal
 from typing import TYPE_CHECKING, Any
 
 from riskml.cli.progress import progress_on, say
@@ -17,6 +16,7 @@ from riskml.cli.reading import Job, read_jobs
 if TYPE_CHECKING:
     from riskml.runtime.bundle import Bundle
     from riskml.training.describe.table import Table
+    from riskml.training.fit import TrainingSet
 
 
 UNFINISHED = ".unfinished"
@@ -49,14 +49,19 @@ def plan_jobs(
 
 
 def run_jobs(
-    jobs: Sequence[Job], out: Path, *, workers: int, seed: int, evaluate: bool = True, command: str = ""
+    jobs: Sequence[Job],
+    out: Path,
+    *,
+    workers: int,
+    seed: int,
+    evaluate: bool = True,
+    command: str = "",
+    scheduler: str | None = None,
 ) -> list[Bundle]:
     """Train each job into ``out/<name>/`` and write ``out/report.html``; prints one line a model.
 
     What is finished is kept in ``out/.unfinished/`` until all is, so that an interrupted run goes on where it was.
     """
-    from joblib import parallel_config
-
     from riskml.reporting.cohort import CohortSummary
     from riskml.reporting.report import write_report
     from riskml.reporting.tripod import tripod_ai
@@ -66,18 +71,15 @@ def run_jobs(
     from riskml.training.learners.outside import is_outside
     from riskml.training.tasks import store_for
     from riskml.training.train import train
+    from riskml.training.workers import workers as on_workers
 
     _prepare(out, jobs)
     # They stay until all models are whole: a run that is repeated then goes through the first ones in no time.
     rows = [training_set(job.recipe, job.cohort) for job in jobs]
     stores = [store_for(out / UNFINISHED, job.recipe, own, seed) for job, own in zip(jobs, rows, strict=True)]
     bundles = []
-    for job, store in zip(jobs, stores, strict=True):
-        # Ctrl-C reaches the workers, too; only the main process is to say something about it.
-        with (
-            parallel_config(backend="loky", initializer=signal, initargs=(SIGINT, SIG_IGN)),
-            progress_on(sys.stderr, say) as progress,
-        ):
+    for job, own, store in zip(jobs, rows, stores, strict=True):
+        with on_workers(scheduler, partitioned=grow_in_parts([own])), progress_on(sys.stderr, say) as progress:
             outside = is_outside(job.recipe.learner)
             result = (train_foreign if outside else train)(
                 job.recipe,
@@ -110,6 +112,15 @@ def run_jobs(
     for store in stores:
         store.remove()
     return bundles
+
+
+def grow_in_parts(rows: Iterable[TrainingSet]) -> bool:
+    """Whether a learner of these rows asks for them to be spread over a cluster: see ``partition_rows``."""
+    return any(
+        "partition_rows" in part.settings and len(own.event) > part.settings["partition_rows"]
+        for own in rows
+        for part in own.parts
+    )
 
 
 def write_sheet(sheet: Table, home: Path) -> None:

@@ -13,7 +13,7 @@ import pyarrow.parquet
 
 from riskml.runtime.files import whole_file
 
-_PARQUET = (".parquet", ".pq")
+PARQUET = (".parquet", ".pq")
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def score_writer(path: str | Path) -> Iterator[Callable[[pd.DataFrame], None]]:
     UsageError
         If the file cannot be written.
     """
-    parquet = Path(path).suffix.lower() in _PARQUET
+    parquet = Path(path).suffix.lower() in PARQUET
     with whole_file(path) as partial, partial.open("wb") as file:
         writer: pyarrow.parquet.ParquetWriter | pyarrow.csv.CSVWriter | None = None
 

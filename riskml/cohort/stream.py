@@ -70,7 +70,9 @@ def _lines(path: Path, block_bytes: int) -> Iterator[RawTable]:
             before += piece.count(b"\n")
 
 
-def stream_cohort(blocks: Iterator[RawTable], columns: ColumnMap | None, dictionary: Dictionary) -> Iterator[Cohort]:
+def stream_cohort(
+    blocks: Iterator[RawTable], columns: ColumnMap | None, dictionary: Dictionary, courses: Courses | None = None
+) -> Iterator[Cohort]:
     """Read and check a table in blocks; each is handed on as long as nothing was wrong so far.
 
     Parameters
@@ -79,6 +81,8 @@ def stream_cohort(blocks: Iterator[RawTable], columns: ColumnMap | None, diction
         Of one file (see :func:`table_blocks`).
     columns, dictionary
         As in :func:`riskml.cohort.cohort.read_cohort`.
+    courses : Courses, optional
+        Is told every course, for whoever reads several files of one cohort.
 
     Yields
     ------
@@ -94,7 +98,7 @@ def stream_cohort(blocks: Iterator[RawTable], columns: ColumnMap | None, diction
     """
     columns = columns or ColumnMap({})
     faults: list[Fault] = []
-    courses, name = _Courses(), ""
+    courses, name = courses or Courses(), ""
     header: tuple[str, ...] = ()
     for number, table in enumerate(blocks):
         _refuse_commas(table, columns, dictionary)
@@ -137,7 +141,7 @@ def _identity(table: RawTable, columns: ColumnMap, dictionary: Dictionary) -> pd
     return frame.assign(cycle_index=0.0) if "cycle_index" in columns.constants else frame
 
 
-class _Courses:
+class Courses:
     """Every course met so far, as 128 bits of patient and cycle: by chance two of a billion share them once in 1e20."""
 
     def __init__(self) -> None:
@@ -156,11 +160,17 @@ class _Courses:
         self._keys.append(np.column_stack([h ^ (cycles * np.uint64(0x9E3779B97F4A7C15)) for h in hashes]))
         self._rows.append(row_numbers[known])
 
+    def table(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+        """The two halves of each course's 128 bits, of shape (n_courses, 2), and its row."""
+        if not self._keys:
+            return np.empty((0, 2), np.uint64), np.empty(0, np.int64)
+        return np.concatenate(self._keys), np.concatenate(self._rows)
+
     def faults(self) -> Iterator[Fault]:
         """Courses that stand twice in the file, with the row of the first."""
-        if not self._keys:
+        keys, rows = self.table()
+        if not len(rows):
             return
-        keys, rows = np.concatenate(self._keys), np.concatenate(self._rows)
         order = np.lexsort((rows, keys[:, 1], keys[:, 0]))
         keys, rows = keys[order], rows[order]
         again = np.append(False, (keys[1:] == keys[:-1]).all(axis=1))

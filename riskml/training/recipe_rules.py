@@ -125,6 +125,7 @@ _LEARNER_SETTINGS: Mapping[str, Rule] = {
     "trees": _whole(1),
     "leaf": _whole(1),
     "rounds": _whole(1),
+    "partition_rows": _whole(1),
     "depth": _whole(1),
     "learning_rate": Rule(lambda value: _is_number(value) and 0 < value <= 1, "a number above 0, at most 1"),
     "distribution": Rule(lambda value: value in DISTRIBUTIONS, f"one of {', '.join(sorted(DISTRIBUTIONS))}"),

@@ -1,4 +1,4 @@
-"""Independent tasks spread over processes; what is finished is kept on disk, so that an interrupted run goes on.
+"""Independent tasks, wherever `riskml.training.workers` runs them; what is finished is kept on disk, to go on from.
 
 Results are JSON, never pickles: nothing that is read back can run code, and a number comes back with every digit, so a
 run that was interrupted gives the same bytes as one that was not.
@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from joblib import Parallel, delayed
 
 from riskml.runtime.files import write_whole
+from riskml.training.workers import results
 
 if TYPE_CHECKING:
     from riskml.training.fit import TrainingSet
@@ -86,7 +86,7 @@ def run_tasks(
     tasks : mapping of key to arguments
         A key is also a file name.
     jobs : int
-        Worker processes; -1 for one a processor.
+        Worker processes; -1 for one a processor. On a cluster (`riskml.training.workers`) all its workers are used.
     store : Store, optional
         Tasks with a result in it are not done again; those that finish are put into it.
     progress : callable, optional
@@ -96,26 +96,12 @@ def run_tasks(
     left = {key: arguments for key, arguments in tasks.items() if key not in found}
     tell = progress or (lambda _done, _all: None)
     tell(len(found), len(tasks))
-    for key, result in _finished(function, left, jobs):
+    for key, result in results(function, left, jobs):
         if store is not None:
             store.put(key, result)
         found[key] = result
         tell(len(found), len(tasks))
     return [found[key] for key in tasks]
-
-
-def _finished(function: Callable[..., Any], tasks: Mapping[str, Sequence[Any]], jobs: int) -> Iterator[tuple[str, Any]]:
-    """Each key with its result, as they come."""
-    if jobs == 1 or len(tasks) < 2:
-        yield from (_keyed(function, key, arguments) for key, arguments in tasks.items())
-        return
-    # One task at a time: a batch would come back, and be kept, only when all of it is done.
-    parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
-    yield from parallel(delayed(_keyed)(function, key, arguments) for key, arguments in tasks.items())
-
-
-def _keyed(function: Callable[..., Any], key: str, arguments: Sequence[Any]) -> tuple[str, Any]:
-    return key, function(*arguments)
 
 
 def store_for(folder: Path, recipe: Recipe, rows: TrainingSet, seed: int) -> Store:

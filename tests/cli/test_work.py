@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from riskml.cli.reading import Job
-from riskml.cli.work import _write_nomogram, plan_jobs, run_jobs, summary_lines
+from riskml.cli.work import _write_nomogram, grow_in_parts, plan_jobs, run_jobs, summary_lines
 from riskml.errors import DataError, NotEstimableError, UsageError
 from riskml.resources import folder
 from tests.cli.processes import BUNDLES, COHORT, contents, rows, write_rows
@@ -59,6 +59,21 @@ def test_a_second_run_replaces_the_first(small_job, tmp_path):
     assert set(first) == set(second)
     assert bundle.manifest["training"]["seed"] == 1
     assert first["icans/bundle/model.json"] != second["icans/bundle/model.json"]
+
+
+def test_rows_grow_in_parts_where_a_learner_asks_and_there_are_more(small_job):
+    from riskml.training.ensemble import Part
+    from riskml.training.fit import training_set
+
+    own = training_set(small_job.recipe, small_job.cohort)
+    n = len(own.event)
+
+    def asked(**settings):
+        table = {"kind": "boosting", **settings}
+        return dataclasses.replace(own, parts=(*own.parts, Part("boosting", table, 1.0)))
+
+    assert not grow_in_parts([own, asked(), asked(partition_rows=n)])
+    assert grow_in_parts([own, asked(partition_rows=n - 1)])
 
 
 def test_summary_lines_hold_the_size_the_measures_and_the_verdict():

@@ -123,6 +123,8 @@ _HERE = "riskml.training.learners"
 _PRIOR, _LITERATURE = _own("prior_scale"), _own("prior_scale", "prior_weight")
 _FOREST = {"trees": "n_estimators", "leaf": "min_samples_leaf"}
 _BOOSTING = {"rounds": "n_estimators", "depth": "max_depth", "learning_rate": "learning_rate"}
+# Over the rows of several machines; a partial likelihood is no sum over rows, so Cox has no such form.
+_PARTS = _own("partition_rows")
 # Refits with 10 trees cover the truth as often as with 20, at half the size and time (docs/methods.md).
 _FEW_TREES = {"n_estimators": 10}
 # The answer is not linear in the leaves: coalitions have to be enumerated.
@@ -141,7 +143,7 @@ LEARNERS: Mapping[str, Learner] = {
     "elastic_net_logistic": Learner("binary", f"{_HERE}.elastic_net:ElasticNetLogistic", random=True),
     "firth_logistic": Learner("binary", f"{_HERE}.firth:FirthLogistic"),
     "forest": _trees("binary", "forest:RandomForest", _FOREST, lighter=_FEW_TREES),
-    "boosting": _trees("binary", "boosting:Boosting", _BOOSTING, more=_directions, **_BOOSTED),
+    "boosting": _trees("binary", "boosting:Boosting", _BOOSTING | _PARTS, more=_directions, **_BOOSTED),
     "ridge_cox": Learner("survival", f"{_HERE}.ridge_cox:RidgeCox", _PRIOR),
     "literature_cox": Learner("survival", f"{_HERE}.literature:LiteratureCox", _LITERATURE, more=_literature),
     "elastic_net_cox": Learner("survival", f"{_HERE}.coxnet:ElasticNetCox", random=True, late_entry=False),
@@ -149,7 +151,7 @@ LEARNERS: Mapping[str, Learner] = {
     "survival_boosting": _trees("survival", "survival_boosting:SurvivalBoosting", _BOOSTING, **_BOOSTED),
     "boosting_cox": _trees("survival", "boosting:BoostingCox", _BOOSTING, more=_directions, **_BOOSTED),
     "boosting_aft": _trees(
-        "survival", "boosting:BoostingAFT", {**_BOOSTING, **_own("distribution")}, more=_directions, **_BOOSTED
+        "survival", "boosting:BoostingAFT", _BOOSTING | _PARTS | _own("distribution"), more=_directions, **_BOOSTED
     ),
     "parametric": Learner("survival", f"{_HERE}.parametric:Parametric", {**_PRIOR, **_own("distribution")}),
     "cause_specific_cox": Learner("incidence", f"{_HERE}.competing:CauseSpecificRidgeCox", _PRIOR, any_inputs=False),

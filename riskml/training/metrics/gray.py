@@ -144,7 +144,7 @@ def _score(steps: _Steps, rho: float) -> tuple[FloatArray, FloatArray]:
     # How much each group's hazard at a time moves each group's score: (n_times, of the score, of the hazard).
     moves = np.eye(inflated.shape[1]) * inflated[:, None, :]
     moves = weight[:, None, None] * (moves - inflated[:, :, None] * inflated[:, None, :] / whole[:, None, None])
-    later = moves * (step / free_before)[:, None, None]
+    later = moves * _ratio(step, free_before)[:, None, None]
     later = later[::-1].cumsum(axis=0)[::-1] - later  # what is still to come
     left = _ratio(free_after[:, None], steps.after)
     own, other = moves + (1 - left)[:, None, :] * later, left[:, None, :] * later

@@ -29,6 +29,7 @@ SETTINGS = {
     "depth": 3,
     "learning_rate": 0.2,
     "distribution": "loglogistic",
+    "partition_rows": 1000,
 }
 
 

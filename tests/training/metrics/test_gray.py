@@ -67,6 +67,13 @@ def test_without_other_causes_the_scores_are_those_of_the_log_rank_test(rows):
     assert found.excess == pytest.approx(compared.observed - compared.expected, abs=1e-9)
 
 
+def test_events_after_the_pooled_incidence_has_reached_one_warn_of_nothing():
+    # All have the event: 2 of 4 at time 1, then one of the two whose group is left; the pooled steps add up to 1.
+    found = gray_test(np.array([3.0, 4.0, 1.0, 1.0]), np.ones(4, int), np.array(["a", "a", "b", "b"]))
+    assert found.excess == pytest.approx([-1, 1]), "as the log-rank test: 1 event expected in b at time 1, 2 seen"
+    assert np.isfinite(found.statistic)
+
+
 def test_without_other_causes_the_statistic_is_near_the_log_rank_tests():
     time, cause, group = drawn(1, 2000)
     cause = np.minimum(cause, 1)
