@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # A patient is a few dozen numbers; anything larger is a mistake and is refused before it is parsed.
 MAX_BYTES = 1_000_000
+MAX_DEPTH = 100
+_FLAT = "give one flat JSON object"
 _MANY = "give one patient as one JSON object; for a table there is riskml score"
 
 
@@ -55,6 +57,8 @@ def strict_json(text: str | bytes, max_bytes: int) -> Any:
         raise _refused(None, f"must be at most {max_bytes / 1e6:g} MB", f"{len(text):,} bytes", _MANY)
     try:
         decoded = text.decode("utf-8-sig") if isinstance(text, bytes) else text.removeprefix("\ufeff")
+        if _is_deep(decoded):  # Python's own limit differs from version to version
+            raise _refused(None, "must not be nested so deeply", None, _FLAT)
         return json.loads(decoded, object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_finite)
     except UnicodeDecodeError:
         raise _refused(None, "must be UTF-8 text", None, "save the file as UTF-8") from None
@@ -64,9 +68,24 @@ def strict_json(text: str | bytes, max_bytes: int) -> Any:
         place = f"line {error.lineno}, column {error.colno}: {error.msg}"
         raise _refused(None, "must be JSON", None, f"mend {place}") from None
     except RecursionError:
-        raise _refused(None, "must not be nested so deeply", None, "give one flat JSON object") from None
+        raise _refused(None, "must not be nested so deeply", None, _FLAT) from None
     except ValueError:  # int() refuses numbers of thousands of digits
         raise _refused(None, "must hold numbers of a sensible length", None, "shorten the number") from None
+
+
+def _is_deep(text: str) -> bool:
+    """Whether brackets outside strings are nested deeper than ``MAX_DEPTH``."""
+    if text.count("{") + text.count("[") <= MAX_DEPTH:
+        return False
+    import re  # few patients need it
+
+    depth = 0
+    for found in re.finditer(r'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]', text):
+        mark = found[0]
+        depth += (mark in "[{") - (mark in "]}")
+        if depth > MAX_DEPTH:
+            return True
+    return False
 
 
 def patient_from_csv(text: str) -> dict[str, Any]:

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from riskml.errors import DataError, UsageError
 from riskml.runtime.dictionary import load_dictionary
-from riskml.runtime.patient import MAX_BYTES, patient_from_csv, patient_from_json, read_patient, with_settings
+from riskml.runtime.patient import (
+    MAX_BYTES,
+    MAX_DEPTH,
+    patient_from_csv,
+    patient_from_json,
+    read_patient,
+    strict_json,
+    with_settings,
+)
 
 PATIENT = {"age": "6.4 a", "mrd": "<0.01 %", "bcr_abl1": "absent", "cd19": {"value": 30, "unit": "/uL"}, "cd3": None}
 
@@ -199,3 +207,20 @@ def test_settings_without_name_or_value_are_usage_errors(setting):
 def test_a_list_of_any_depth_is_refused_whether_it_can_be_shown_or_not():
     for depth in (1, 500, *range(900, 1_010, 5), 100_000):
         assert refusal(patient_from_json, "[" * depth + "]" * depth)
+
+
+@pytest.mark.parametrize(("open_", "close"), ["[]", ('{"a":', "}")], ids=["lists", "objects"])
+def test_nesting_is_limited_in_the_same_way_by_every_version_of_python(open_, close):
+    def nested(depth):
+        return open_ * depth + "1" + close * depth
+
+    strict_json(nested(MAX_DEPTH), MAX_BYTES)
+    for depth in (MAX_DEPTH + 1, 100_000):
+        with pytest.raises(DataError, match="nested so deeply"):
+            strict_json(nested(depth), MAX_BYTES)
+
+
+def test_brackets_in_text_and_side_by_side_are_not_nesting():
+    words = {f"x{k}": r"[[{{\"" * 3 for k in range(100)}
+    assert strict_json(json.dumps(words), MAX_BYTES) == words
+    assert strict_json(json.dumps([[1]] * 1000), MAX_BYTES) == [[1]] * 1000

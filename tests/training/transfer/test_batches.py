@@ -114,7 +114,7 @@ def test_what_makes_no_batches_is_refused(by, error, message):
 
 
 def test_dates_that_nobody_has_are_refused():
-    table = cohort(first_dose_date=np.full(40, np.datetime64("NaT"), dtype="datetime64[s]"))
+    table = cohort(first_dose_date=np.full(40, np.datetime64("NaT", "s")))
     with pytest.raises(DataError, match="years need dates"):
         split(table, target(40), "year")
 
