@@ -86,7 +86,7 @@ REFUSED = {
     "boolean": '{"patient": {"mrd": true}}',
     "long text": '{"patient": {"mrd": "' + "9" * 900_000 + '"}}',
     "long name": '{"patient": {"' + "m" * 900_000 + '": 1}}',
-    "deep value": '{"patient": {"mrd": ' + "[" * 500 + "]" * 500 + "}}",
+    "deep value": '{"patient": {"mrd": ' + "[" * 50 + "]" * 50 + "}}",
     "unit of units": '{"patient": {"mrd": {"value": {"value": 1}}}}',
     "many names": json.dumps({"patient": {f"x{k}": 1 for k in range(299)}}),
     "huge": '{"patient": {"age": ' + "9" * 4_000 + "}}",
