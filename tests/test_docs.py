@@ -10,6 +10,7 @@ import tomllib
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import pandas as pd
 import pytest
 
 from riskml import resources
@@ -49,6 +50,10 @@ def files(tmp_path_factory):
     (home / "patient.json").write_text('{"age": "6.4 a", "mrd": "0.52 %", "bcr_abl1": "absent"}')
     for name, patients in (("other.csv", 150), ("other_hospital.csv", 150), ("cohort.parquet", 60)):
         assert main(["simulate", "--patients", str(patients), "--seed", "2", "--out", str(home / name)]) == 0
+    (home / "registry").mkdir()
+    table = pd.read_parquet(home / "cohort.parquet")
+    for number, part in enumerate((table[:40], table[40:])):
+        part.to_parquet(home / "registry" / f"part-{number}.parquet")
     return home
 
 

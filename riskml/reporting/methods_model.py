@@ -19,9 +19,15 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "parametric": {"prior_scale": 0.5, "distribution": "weibull"},
     "forest": {"trees": 100, "leaf": 5},
     "survival_forest": {"trees": 100, "leaf": 15},
-    "boosting": {"rounds": 100, "depth": 2, "learning_rate": 0.05},
+    "boosting": {"rounds": 100, "depth": 2, "learning_rate": 0.05, "partition_rows": None},
     "boosting_cox": {"rounds": 100, "depth": 2, "learning_rate": 0.05},
-    "boosting_aft": {"rounds": 100, "depth": 2, "learning_rate": 0.05, "distribution": "lognormal"},
+    "boosting_aft": {
+        "rounds": 100,
+        "depth": 2,
+        "learning_rate": 0.05,
+        "distribution": "lognormal",
+        "partition_rows": None,
+    },
     "survival_boosting": {"rounds": 100, "depth": 2, "learning_rate": 0.05},
 }
 _PRIOR = (

@@ -31,6 +31,9 @@ _SCALES = (0.05, 20.0)
 class _Boosted(BaseEstimator):
     """Settings of every booster, and the one call of XGBoost."""
 
+    # A setting of those whose likelihood is a sum over rows; Cox's compares rows with each other.
+    partition_rows: int | None = None
+
     def __init__(
         self,
         *,
@@ -41,7 +44,6 @@ class _Boosted(BaseEstimator):
         reg_lambda: float = 1.0,
         subsample: float = 1.0,
         monotone: Sequence[int] | None = None,
-        partition_rows: int | None = None,
         random_state: int = 0,
     ) -> None:
         self.n_estimators = n_estimators
@@ -51,7 +53,6 @@ class _Boosted(BaseEstimator):
         self.reg_lambda = reg_lambda
         self.subsample = subsample
         self.monotone = monotone
-        self.partition_rows = partition_rows
         self.random_state = random_state
 
     def _boost(
@@ -131,6 +132,31 @@ class Boosting(_Boosted, TreeClassifier):
     ----------
     Chen T, Guestrin C. XGBoost: a scalable tree boosting system. Proc 22nd ACM SIGKDD 2016:785-794.
     """
+
+    def __init__(
+        self,
+        *,
+        n_estimators: int = 100,
+        max_depth: int = 2,
+        learning_rate: float = 0.05,
+        min_child_weight: float = 1.0,
+        reg_lambda: float = 1.0,
+        subsample: float = 1.0,
+        monotone: Sequence[int] | None = None,
+        partition_rows: int | None = None,
+        random_state: int = 0,
+    ) -> None:
+        super().__init__(
+            n_estimators=n_estimators,
+            max_depth=max_depth,
+            learning_rate=learning_rate,
+            min_child_weight=min_child_weight,
+            reg_lambda=reg_lambda,
+            subsample=subsample,
+            monotone=monotone,
+            random_state=random_state,
+        )
+        self.partition_rows = partition_rows
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Boost the trees.
@@ -307,9 +333,9 @@ class BoostingAFT(_Boosted, TreeSurvival):
             reg_lambda=reg_lambda,
             subsample=subsample,
             monotone=monotone,
-            partition_rows=partition_rows,
             random_state=random_state,
         )
+        self.partition_rows = partition_rows
         self.time_grid = time_grid
         self.distribution = distribution
         self.scale = scale
