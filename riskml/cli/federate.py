@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riskml.cli.options import Parser, add_cohort, add_command, add_force_horizon, add_seed
+from riskml.cli.options import Parser, add_cohort, add_command, add_force_horizon, add_seed, positive
 from riskml.errors import DataError, Fault, UsageError
 
 if TYPE_CHECKING:
@@ -54,11 +54,15 @@ def _plan_options(parser: Parser) -> None:
     parser.add_argument("--out", required=True, metavar="STUDY", help="folder of the study, for round-0.json")
     parser.add_argument("--only", metavar="KIND", help="the one learner of an average to train, such as ridge_cox")
     width = parser.add_mutually_exclusive_group()
-    width.add_argument("--tau", type=float, metavar="T", help="width of the prior on effects (default: 0.34)")
+    width.add_argument("--tau", type=positive, metavar="T", help="width of the prior on effects (default: 0.34)")
     width.add_argument("--integrate", action="store_true", help="average over the width, as riskml train does")
     parser.add_argument("--open", action="store_true", help="let the coordinator read each hospital's own sums")
     parser.add_argument(
-        "--most-numbers", type=float, default=1.0, metavar="R", help="numbers released per value at most (default: 1)"
+        "--most-numbers",
+        type=positive,
+        default=1.0,
+        metavar="R",
+        help="numbers released per value at most (default: 1)",
     )
     add_seed(parser, "the intervals of a validation")
 
@@ -90,6 +94,11 @@ def _plan(options: argparse.Namespace) -> int:
 
     place = Path(options.out) / "round-0.json"
     if options.bundle:
+        idle = [
+            f"--{name}" for name in ("only", "tau", "integrate", "open") if getattr(options, name) not in (None, False)
+        ]
+        if idle:
+            raise UsageError(f"{', '.join(idle)}: for a model to train; the validation of a bundle fits nothing")
         from riskml.runtime.bundle import open_bundle
         from riskml.training.federated.validation import validation_plan
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable, Sequence
 
 from riskml.errors import UsageError
@@ -124,6 +125,17 @@ def _seed(text: str) -> int:
 
 
 _seed.__name__ = "seed"
+
+
+def positive(text: str) -> float:
+    """Type of an option that takes a finite number above 0; argparse names the option."""
+    number = float(text)
+    if not (math.isfinite(number) and number > 0):
+        raise argparse.ArgumentTypeError(f"must be a number above 0, got {text}")
+    return number
+
+
+positive.__name__ = "number"  # argparse puts it after "invalid"
 
 
 def add_force_horizon(parser: Parser) -> None:

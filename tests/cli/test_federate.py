@@ -163,6 +163,17 @@ def test_a_round_that_was_sent_is_not_replaced(done, capsys):
         (["plan", "--model", "nothing", "--centres", "A", "B", "C", "--out", "x"], 2, "there is no recipe"),
         (["plan", "--model", "efs", "--only", "ridge_cox", "--centres", "A", "B", "--out", "x"], 3, "need 3 hospitals"),
         (["plan", "--bundle", "nothing", "--centres", "A", "B", "--out", "x"], 2, "no bundle at"),
+        (
+            ["plan", "--bundle", "x", "--tau", "1", "--open", "--centres", "A", "B", "--out", "x"],
+            2,
+            "--tau, --open: for",
+        ),
+        *(
+            (["plan", "--model", "efs", "--tau", tau], 2, "--tau: must be a number above 0")
+            for tau in ("0", "-1", "nan", "inf")
+        ),
+        (["plan", "--model", "efs", "--tau", "wide"], 2, "--tau: invalid number value"),
+        (["plan", "--model", "efs", "--most-numbers", "0"], 2, "--most-numbers: must be a number above 0"),
     ],
 )
 def test_a_wrong_call_ends_with_its_code(tmp_path, monkeypatch, capsys, words, code, message):
