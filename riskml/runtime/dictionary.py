@@ -236,15 +236,7 @@ class Variables(Mapping[str, Variable]):
             if quantity not in self._quantities:
                 self._quantities[quantity] = Quantity.from_dict(quantity, self._units[quantity])
             return Variable.from_dict(name, table, self._quantities, lesion=name in self._lesions)
-        except (
-            DataError,
-            LookupError,
-            TypeError,
-            AttributeError,
-            ValueError,
-            ArithmeticError,
-            AssertionError,
-        ) as error:
+        except _MALFORMED as error:
             text = f"the dictionary's entry '{name}' is malformed ({type(error).__name__}: {error})"
             raise BundleError(f"{text}: fetch the bundle again") from None
 

@@ -11,40 +11,7 @@ import pytest
 from tests.repository import ROOT
 
 MAP = ROOT / "tests" / "data" / "bmt_children.toml"
-RECIPE = """
-name = "survival_after_transplant"
-version = "1"
-label = "Survival after transplant"
-outcome = "overall_survival"
-landmark = "first_dose"
-horizons_months = [6, 12]
-intended_use = "A test: the day of the transplant stands for the first dose."
-not_for = ["decisions about any person"]
-
-[[feature]]
-name = "age_years"
-op = "value"
-inputs = ["age"]
-why = "older children do worse after a transplant"
-
-[[feature]]
-name = "male"
-op = "level"
-inputs = ["sex"]
-parameter = ["male"]
-why = "a second input"
-
-[learner]
-kind = "ridge_cox"
-grid_months = [1, 2, 3, 6, 9, 12]
-
-[evaluation]
-repeats = 1
-horizon_months = 12
-
-[uncertainty]
-bootstrap = 20
-"""
+RECIPE = ROOT / "tests" / "data" / "bmt_children_recipe.toml"
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +25,8 @@ def halves(data_file, run_riskml, tmp_path_factory):
     drifted = second[~alive | (np.random.default_rng(0).random(len(second)) > 0.85)]
     for name, part in (("first", first), ("second", second), ("drifted", drifted)):
         part.to_csv(folder / f"{name}.csv", index=False)
-    (folder / "recipe.toml").write_text(RECIPE, encoding="utf-8")
     done = run_riskml(
-        *("train", "first.csv", "--columns", MAP, "--model", "recipe.toml", "--out", "out"), cwd=folder, timeout=300
+        *("train", "first.csv", "--columns", MAP, "--model", RECIPE, "--out", "out"), cwd=folder, timeout=300
     )
     assert done.returncode == 0, done.stderr
     return folder

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from functools import lru_cache
 from itertools import pairwise
 
@@ -22,25 +21,7 @@ from riskml.training.transform import DesignMatrix
 from tests.repository import ROOT
 from tests.training.federated.hospitals import answers_to, by_post, embedded, run, split_by, study
 
-BMT = tomllib.loads(
-    """
-name = "survival_after_transplant"
-version = "1"
-label = "Survival after transplant"
-outcome = "overall_survival"
-landmark = "first_dose"
-horizons_months = [6, 12]
-intended_use = "A test: the day of the transplant stands for the first dose."
-not_for = ["decisions about any person"]
-feature = [
-    { name = "age_years", op = "value", inputs = ["age"], why = "older children do worse after a transplant" },
-    { name = "male", op = "level", inputs = ["sex"], parameter = ["male"], why = "a second input" },
-]
-learner = { kind = "ridge_cox", grid_months = [1, 2, 3, 6, 9, 12] }
-evaluation = { repeats = 1, horizon_months = 12 }
-uncertainty = { bootstrap = 10 }
-"""
-)
+BMT = ROOT / "tests" / "data"
 
 
 @lru_cache(maxsize=1)
@@ -53,9 +34,9 @@ def first_round():
 @pytest.mark.data
 @pytest.mark.parametrize("masked", [False, True])
 def test_children_after_a_transplant_in_three_hospitals_are_as_if_in_one(data_file, masked):
-    cohort = read_cohort(data_file("bmt_children/bmt_children.csv"), ROOT / "tests" / "data" / "bmt_children.toml")
+    cohort = read_cohort(data_file("bmt_children/bmt_children.csv"), BMT / "bmt_children.toml")
     label = np.array(["A", "B", "C"])[np.random.default_rng(3).permutation(cohort.n_courses) % 3]
-    planned = study(BMT, None, ("A", "B", "C"), masked=masked)
+    planned = study(str(BMT / "bmt_children_recipe.toml"), None, ("A", "B", "C"), masked=masked)
     finished, asks, answers = run(planned, split_by(cohort, label))
     rows = training_set(planned.recipe, cohort)
     X = DesignMatrix(planned.recipe.features).fit_transform(rows.frame)
