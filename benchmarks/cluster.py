@@ -12,18 +12,19 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.interval_coverage import combined
+from benchmarks.interval_coverage import combined, simulated
 from benchmarks.row import Row
 from benchmarks.score_throughput import write_patients
-from riskml.cohort.cohort import read_cohort
+from riskml.cohort.cohort import Cohort, read_cohort
 from riskml.cohort.score_parts import find_parts, score_part
 from riskml.resources import folder
 from riskml.runtime.bundle import open_bundle
-from riskml.training.fit import training_set
-from riskml.training.recipe import load_recipe
+from riskml.training.fit import TrainingSet, training_set
+from riskml.training.recipe import Recipe, load_recipe
 from riskml.training.tasks import run_tasks
 from riskml.training.train import bootstrap_members, train
 from riskml.training.workers import workers
@@ -44,31 +45,44 @@ def nothing(number: int) -> int:
 
 
 def training(address: str, *, quick: bool) -> list[Row]:
-    """Refits of a pipeline with trees, and a whole training with its evaluation, three ways."""
+    """Refits of quick and of slow pipelines with trees, and a whole training with its evaluation, three ways."""
     cohort = read_cohort(folder("features") / "synthetic" / "cohort.csv")
     refits, repeats = (20, 1) if quick else (200, 10)
     recipe = replace(load_recipe("efs"), bootstrap=refits, repeats=repeats)
-    pipeline, small = combined(recipe, "average", "ridge_cox", "boosting_cox"), replace(recipe, repeats=1, bootstrap=4)
-    own = training_set(pipeline, cohort)
+    boosted = combined(recipe, "average", "ridge_cox", "boosting_cox")
+    forest = combined(replace(load_recipe("crs"), bootstrap=refits), "stack", "ridge_logistic", "forest")
+    work: dict[str, Callable[[int], Any]] = {
+        f"{refits} refits of ridge and boosting": partial(refitted, boosted, training_set(boosted, cohort)),
+        f"{refits} refits of ridge and forest, stacked": partial(
+            refitted, forest, training_set(forest, simulated(105, seed=0))
+        ),
+        f"efs trained and judged ({repeats} x {recipe.folds} folds, {refits} refits)": partial(trained, recipe, cohort),
+    }
+    small = replace(recipe, repeats=1, bootstrap=4)
 
-    def both(jobs: int) -> tuple[tuple[float, Any], tuple[float, Any]]:
-        train(small, cohort, jobs=jobs)  # the processes are up and have imported all
-        refitted = timed(lambda: bootstrap_members(pipeline, own, seed=0, jobs=jobs))
-        return refitted, timed(lambda: train(recipe, cohort, jobs=jobs))
+    def run(jobs: int) -> list[tuple[float, Any]]:
+        trained(small, cohort, jobs)  # the processes are up and have imported all
+        return [timed(partial(call, jobs)) for call in work.values()]
 
-    one, two = both(1), both(2)
+    one, two = run(1), run(2)
     with workers(address):
-        dask = both(1)
+        dask = run(1)
     assert [found for _, found in one] == [found for _, found in two] == [found for _, found in dask], "numbers moved"
-    what = (
-        f"{refits} refits of ridge and boosting, two Dask workers",
-        f"efs trained and judged ({repeats} x {recipe.folds} folds, {refits} refits), two Dask workers",
-    )
     return [
-        Row("cluster", f"{words}; {beside}", dask[k][0], other[k][0], "s")
-        for k, words in enumerate(what)
+        Row("cluster", f"{what}, two Dask workers; {beside}", dask[k][0], other[k][0], "s")
+        for k, what in enumerate(work)
         for beside, other in (("one process", one), ("two processes of joblib", two))
     ]
+
+
+def refitted(recipe: Recipe, rows: TrainingSet, jobs: int) -> Any:
+    """The members of all refits."""
+    return bootstrap_members(recipe, rows, seed=0, jobs=jobs)
+
+
+def trained(recipe: Recipe, cohort: Cohort, jobs: int) -> Any:
+    """The bundle, as ``riskml train`` makes it."""
+    return train(recipe, cohort, jobs=jobs)
 
 
 def tasks(address: str) -> list[Row]:

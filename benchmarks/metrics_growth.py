@@ -99,6 +99,19 @@ ENTERING: Mapping[str, Callable[[Data, Any], Any]] = {
     "Fine-Gray": lambda d, e: fine_gray(d["link"][:, None], d["time"], d["cause"], e),
     "pseudo-values": lambda d, e: competing.pseudo_values(d["time"], d["cause"], HORIZON, e),
 }
+# Panels of the figure; every metric is in one.
+PANELS: Mapping[str, tuple[str, ...]] = {
+    "of a probability": tuple(PLAIN),
+    "ranking by time": ("Harrell C", "Uno C", "AUC(t)", "C, causes", "Uno C, causes"),
+    "error and curves by time": (
+        "IPCW Brier",
+        "IBS, 4 times",
+        "decision curve (t)",
+        "ICI at a horizon",
+        "pseudo-values",
+    ),
+    "regressions by time": ("slope", "slope, causes", "proportional hazards", "Fine-Gray"),
+}
 
 
 def data(n: int) -> Data:
@@ -173,16 +186,21 @@ def grow(sizes: list[int]) -> dict[str, list[float]]:
 
 
 def draw(path: Path, sizes: list[int], results: Mapping[str, list[float]]) -> None:
-    """Seconds against rows, on log scales."""
+    """Seconds against rows, on log scales; dashed with entry times, grey what is linear in the rows."""
     import matplotlib.pyplot as plt  # noqa: PLC0415 - the only use of it here
 
-    figure, panel = plt.subplots(figsize=(7, 6), layout="constrained")
-    for number, (name, spent) in enumerate(results.items()):
-        panel.loglog(
-            sizes, spent, marker=".", color=f"C{number % 10}", linestyle=("-", "--", ":")[number // 10 % 3], label=name
-        )
-    panel.set(xlabel="predictions", ylabel="processor seconds of one call")
-    figure.legend(fontsize="x-small", loc="outside right center")
+    figure, panels = plt.subplots(2, 2, figsize=(8, 7), sharex=True, sharey=True, layout="constrained")
+    for panel, (title, names) in zip(panels.flat, PANELS.items(), strict=True):
+        for number, name in enumerate(names):
+            for shown, line in ((name, "-"), (f"{name}, entries", "--")):
+                if shown in results:
+                    label = name if line == "-" else None
+                    panel.loglog(sizes, results[shown], f"C{number}{line}", marker=".", label=label)
+        panel.loglog(sizes, [1e-7 * n for n in sizes], color="0.8", linewidth=4, zorder=0)
+        panel.set_title(title, fontsize="medium")
+        panel.legend(fontsize="x-small", loc="upper left")
+    figure.supxlabel("predictions (grey: in proportion to them)", fontsize="medium")
+    figure.supylabel("processor seconds of one call (dashed: with entry times)", fontsize="medium")
     figure.savefig(path)
 
 
