@@ -7,6 +7,7 @@ PYTEST_ARGS ?=
 LOCK_ARGS ?=
 UV ?= uv
 LOCK ?= requirements.lock
+PYTHONS ?= python3.11 python3 python3.12 python3.13 python
 
 SHELL := /bin/sh
 BIN := $(VENV)/bin
@@ -23,7 +24,7 @@ export MKL_NUM_THREADS ?= 1
 export NUMBA_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-oldest benchmarks check format docs notebooks models lock wheel clean
+.PHONY: help demo test test-oldest test-newest benchmarks check format docs notebooks models lock wheel clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1 - /p' Makefile | while IFS= read -r line; do \
@@ -38,6 +39,9 @@ test: $(STAMP)  ## every test on two workers; PYTEST_ARGS="-m 'not slow'" adds a
 
 test-oldest:  ## the same with the oldest versions that pyproject.toml allows, in .venv-oldest
 	$(MAKE) test VENV=.venv-oldest LOCK=requirements-oldest.lock
+
+test-newest:  ## the same with the newest versions there are, on the newest Python found, in .venv-newest
+	$(MAKE) test VENV=.venv-newest LOCK= PYTHONS="python3.13 python3.12 python3.11 python3 python"
 
 benchmarks: $(STAMP)  ## every side-by-side measurement, into benchmarks/RESULTS.md
 	$(RUN) benchmarks
@@ -83,7 +87,7 @@ clean:  ## remove caches and builds; the environment and the demo's output stay
 # --- the environment ----------------------------------------------------------------------------------------------
 
 # A name on the PATH proves nothing (pyenv leaves shims of versions it does not have), so each candidate is run.
-FIND_PYTHON = python=; for candidate in $(if $(PYTHON),"$(PYTHON)",python3.11 python3 python3.12 python3.13 python); do \
+FIND_PYTHON = python=; for candidate in $(if $(PYTHON),"$(PYTHON)",$(PYTHONS)); do \
 	  "$$candidate" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	    && { python=$$candidate; break; }; \
 	done; \
@@ -102,11 +106,11 @@ $(STAMP): $(LOCK) pyproject.toml
 	@"$(BIN)/python" -c '' 2>/dev/null || { $(FIND_PYTHON); \
 	  clear=; [ ! -f "$(VENV)/pyvenv.cfg" ] || clear=--clear; set -ex; "$$python" -m venv $$clear "$(VENV)"; }
 	@$(RUN) pip --version >/dev/null 2>&1 || $(RUN) ensurepip
-	@if "$(BIN)/python" -c '$(LOCKED)'; then set -ex; \
+	@if [ -n "$(LOCK)" ] && "$(BIN)/python" -c '$(LOCKED)'; then set -ex; \
 	  $(RUN) pip install --quiet --require-hashes -r $(LOCK); \
 	  $(RUN) pip install --quiet --no-deps --no-build-isolation -e .; \
-	else echo "requirements.lock serves Linux x86-64 with Python 3.11 only:" \
-	    "resolving here from the bounds in pyproject.toml, versions may differ"; set -ex; \
+	else $(if $(LOCK),echo "requirements.lock serves Linux x86-64 with Python 3.11 only:" \
+	    "resolving here from the bounds in pyproject.toml; versions may differ";) set -ex; \
 	  $(RUN) pip install --quiet 'pip>=25.1'; \
 	  $(RUN) pip install --quiet -e '.[serve,sign,dask]' --group dev; \
 	fi
