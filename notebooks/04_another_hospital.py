@@ -94,7 +94,10 @@ plt.show()
 # %%
 for patient in step["golden"]:
     parent, new = patient["parent"]["value"][0], patient["child"]["value"][0]
-    print(f"{parent:4.0%} -> {new:4.0%}  ", ", ".join(f"{name} {value}" for name, value in patient["patient"].items()))
+    print(
+        f"{parent:4.0%} -> {new:4.0%}  ",
+        ", ".join(f"{name} {value}" for name, value in patient["patient"].items()) or "nothing known",
+    )
 child.save("referral_centre")
 
 # %% [markdown]

@@ -53,7 +53,7 @@ plt.show()
 
 # %% [markdown]
 # A small P value is not a large certainty. With five Ph+ children the odds ratio of non-response (Firth's, which
-# shrinks a little) has an interval over two powers of ten:
+# shrinks a little) has an interval over nearly two powers of ten:
 
 # %%
 for name in ("Table 2: poor cytogenetics", "Table 2: BCR::ABL1"):

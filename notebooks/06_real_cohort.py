@@ -23,8 +23,7 @@ import riskml
 from riskml.cohort.checks.run import run_checks
 from riskml.resources import folder
 
-data = Path(os.environ.get("RISKML_DATA", folder("features").parents[1] / "shared" / "data"))
-table = data / "target_aall0232" / "aall0232.csv"
+table = Path(os.environ.get("RISKML_DATA", ".")) / "target_aall0232" / "aall0232.csv"
 if not table.is_file():
     print("This notebook needs target_aall0232/aall0232.csv under $RISKML_DATA, and it is not there: nothing was done.")
     raise SystemExit

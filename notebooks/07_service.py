@@ -11,7 +11,7 @@ import time
 import urllib.request
 
 import matplotlib.pyplot as plt
-import uvicorn  # comes with: pip install 'riskml[serve]'
+import uvicorn  # comes with: pip install '.[serve]' in the checkout
 
 import riskml
 from riskml.resources import folder

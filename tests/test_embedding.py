@@ -126,7 +126,7 @@ def test_a_command_that_needs_a_package_names_it_and_the_remedy(command):
     assert done.returncode == 2
     assert done.stdout == ""
     assert re.match(
-        r"riskml: this command needs the package \w+, which is not here: install it with pip install riskml\n$",
+        r"riskml: this command needs the package \w+, which is not here: in riskml's checkout run pip install \.\n$",
         done.stderr,
     )
     assert "Traceback" not in done.stderr

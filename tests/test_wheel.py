@@ -100,7 +100,7 @@ def test_the_installed_library_embeds_and_the_rest_names_what_it_lacks(installed
     train = [installed / "riskml", "train", "cohort.csv", "--model", "efs", "--out", "out"]
     done = subprocess.run([*map(str, train)], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "needs the package numpy, which is not here: install it with pip install riskml" in done.stderr
+    assert "needs the package numpy, which is not here: in riskml's checkout run pip install ." in done.stderr
 
 
 def test_the_installed_command_lists_the_dictionary(installed, tmp_path):

@@ -65,4 +65,5 @@ def run(options: argparse.Namespace) -> int:
     print(present(prediction))
     print()
     print(f"Written to {out}: report.html, describe, {', '.join(MODELS)} (bundles), patient.json, prediction.json")
+    print(f"Open {out / 'report.html'} in a browser. In every new shell '. .venv/bin/activate' makes riskml a command.")
     return 0

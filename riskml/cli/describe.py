@@ -85,7 +85,11 @@ def write_description(
         write_whole(out / place.with_name(f"{place.stem}{mark}{place.suffix}"), content)
     html = render_description(parts, cohort=summary, command=command, internal=internal)
     missing = sum(len(part.missing) for part in parts)
-    said = [summary.lines[0], *in_words(parts), *([f"not described: {missing}, as the page says"] if missing else [])]
+    said = [
+        summary.lines[0],
+        *in_words(parts),
+        *([f"{missing} tables or figures could not be made; describe.html says which and why"] if missing else []),
+    ]
     return write_whole(out / f"describe{mark}.html", html), [_plain(line) for line in said]
 
 

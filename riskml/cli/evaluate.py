@@ -61,11 +61,11 @@ def run(options: argparse.Namespace) -> int:
         options.cohort, options.model, options.columns, **reading(options), force_horizon=options.force_horizon
     )
     out = Path(options.out)
-    make_folders(out, [job.recipe.name for job in jobs])
     warn((job.cohort, job.recipe.landmark, job.recipe.outcome) for job in jobs)
     settings = {"seed": options.seed, "jobs": options.jobs, "by": options.by, "thorough": not options.quick}
     partitioned = grow_in_parts(training_set(job.recipe, job.cohort) for job in jobs)
     with workers(options.scheduler, partitioned=partitioned), progress_on(sys.stderr, say) as progress:
+        make_folders(out, [job.recipe.name for job in jobs])
         found = compare([(job.recipe, job.cohort) for job in jobs], **settings, progress=progress)
     for evaluation in found.evaluations:
         text = json.dumps(evaluation.as_dict(), indent=1, allow_nan=False)

@@ -60,7 +60,6 @@ def _plan_options(parser: Parser) -> None:
     parser.add_argument(
         "--most-numbers",
         type=positive,
-        default=1.0,
         metavar="R",
         help="numbers released per value at most (default: 1)",
     )
@@ -94,11 +93,8 @@ def _plan(options: argparse.Namespace) -> int:
 
     place = Path(options.out) / "round-0.json"
     if options.bundle:
-        idle = [
-            f"--{name}" for name in ("only", "tau", "integrate", "open") if getattr(options, name) not in (None, False)
-        ]
-        if idle:
-            raise UsageError(f"{', '.join(idle)}: for a model to train; the validation of a bundle fits nothing")
+        training = ("only", "tau", "integrate", "open", "most_numbers")
+        _refuse_idle(options, training, "for a model to train; the validation of a bundle fits nothing")
         from riskml.runtime.bundle import open_bundle
         from riskml.training.federated.validation import validation_plan
 
@@ -107,14 +103,24 @@ def _plan(options: argparse.Namespace) -> int:
         print(place)
         return 0
     tau = None if options.integrate else options.tau or DEFAULT_TAU
-    settings = {"only": options.only, "tau": tau, "masked": not options.open, "most_numbers": options.most_numbers}
+    most = {} if options.most_numbers is None else {"most_numbers": options.most_numbers}
+    settings = {"only": options.only, "tau": tau, "masked": not options.open, **most}
     study = study_of(plan_of(read_raw(options.model)[0], options.centres, **settings))
     keep(place, first_ask(study))
     features = ", ".join(feature.name for feature in study.recipe.features)
     print(f"{study.recipe.name}: {study.recipe.learner['kind']} of {features}")
     print(f"hospitals: {', '.join(study.centres)}; sums: {study.plan['sums']}; plan {study.digest[:19]}")
+    if options.integrate and not most:
+        print("note: --integrate asks for many numbers: a small study must allow them, with --most-numbers")
     print(place)
     return 0
+
+
+def _refuse_idle(options: argparse.Namespace, names: Sequence[str], why: str) -> None:
+    """Refuse options that would be without effect."""
+    idle = [f"--{name.replace('_', '-')}" for name in names if getattr(options, name) not in (None, False)]
+    if idle:
+        raise UsageError(f"{', '.join(idle)}: {why}")
 
 
 def _secret(options: argparse.Namespace) -> int:
@@ -127,23 +133,33 @@ def _secret(options: argparse.Namespace) -> int:
         raise UsageError(f"{place} exists: a new secret in its place would part the hospitals") from None
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(json.dumps(new_secret(), indent=1) + "\n")
-    print(f"hand this file to every hospital of the study, never to the coordinator: {place}")
+    print(f"hand this file to every hospital of this one study, never to the coordinator: {place}")
     return 0
 
 
 def _answer(options: argparse.Namespace) -> int:
+    from riskml.cli.federate_text import leaves, other_centre
     from riskml.cli.reading import cohort_of
+    from riskml.training.federated.messages import ANEW
 
-    ask, cohort = read_json(options.ask), cohort_of(options)
+    ask = read_json(options.ask)
+    if isinstance(ask, dict):
+        if ask.get("task") == "validate":
+            _refuse_idle(options, ("secret",), "for a model to train; the estimates of a validation are not masked")
+        else:
+            _refuse_idle(
+                options, ("bundle", "force_horizon"), "for the validation of a bundle; this round trains a model"
+            )
+    cohort = cohort_of(options)
     found = answer_of(ask, cohort, options)
     place = Path(options.out)
     if place.exists() and read_json(str(place)) != found:
         raise UsageError(
             f"{place} holds another answer: what was sent once is not answered anew, because the difference of two "
-            "answers tells of single patients. Send the file as it is, or start a new study"
+            f"answers tells of single patients. Send the file as it is, or {ANEW}"
         )
     write(place, found)
-    print("\n".join(_leaves(found)))
+    print("\n".join([*other_centre(cohort, options.centre), *leaves(found)]))
     print(place)
     return 0
 
@@ -158,27 +174,15 @@ def answer_of(ask: Any, cohort: Cohort, options: argparse.Namespace) -> dict[str
             raise UsageError("this study validates a model: name it with --bundle")
         bundle = open_bundle(options.bundle)
         return validation_answer(ask, bundle, cohort, options.centre, force_horizon=options.force_horizon)
+    from riskml.training.federated.answered import remember
     from riskml.training.federated.centre import answer
     from riskml.training.federated.masks import secret_bytes
 
     secret = secret_bytes(read_json(options.secret)) if options.secret else None
-    return answer(ask, cohort, options.centre, secret)
-
-
-def _leaves(answer: Mapping[str, Any]) -> list[str]:
-    """What of the hospital is in the file, for whoever has to let it go."""
-    if "table" in answer:
-        return [f"leaves the hospital: {len(answer['estimates'])} measures, {len(answer['table'])} groups of risk"]
-    numbers = sum(map(len, answer["sums"].values()))
-    how = "masked: only the total of all hospitals can be read" if answer["secret"] else "readable by the coordinator"
-    lines = [f"leaves the hospital in round {answer['round']}: {numbers} sums, {how}"]
-    lines += [f"  withheld (one to four patients in a cell): {', '.join(answer['withheld'])}"] * bool(
-        answer["withheld"]
-    )
-    lines += [f"  counted as unknown here: {', '.join(answer['blanked'])}"] * bool(answer["blanked"])
-    if answer["group"] is not None:
-        lines.append(f"  and the means of {len(answer['group']['prototypes'])} groups of five or more patients")
-    return lines
+    found = answer(ask, cohort, options.centre, secret)
+    if found["secret"]:
+        remember(Path(options.secret), found)
+    return found
 
 
 def _combine(options: argparse.Namespace) -> int:
@@ -219,41 +223,25 @@ def asks_of(study: Path) -> list[dict[str, Any]]:
 
 def finish(study: Path, finished: Finished, seed: int) -> None:
     """Write the result and the bundle of a finished study, and print the coefficients."""
+    from riskml.cli.federate_text import trained
     from riskml.training.federated.bundle import bundle_of, result_of
 
     result = result_of(finished)
     bundle = bundle_of(finished, seed=seed)
     write(study / "result.json", result)
     bundle.save(study / "bundle")
-    size = f"{result['n_patients']} patients with {result['n_events']} events in {len(result['centres'])} hospitals"
-    print(f"{result['model']}: {size}, {result['rounds']} rounds")
-    print(f"  {'feature':<32} {'per unit':>10} {'error':>9}")
-    for row in result["coefficients"]:
-        print(f"  {row['feature']:<32} {row['value']:>10.4f} {row['error']:>9.4f}")
-    for name, why in result["dropped"].items():
-        print(f"  left out: {name}: {why}")
+    print("\n".join(trained(result)))
     print(study / "bundle")
 
 
 def _validated(study: Path, plan: Mapping[str, Any], answers: Mapping[str, Any]) -> None:
-    from riskml.runtime.card_words import interval_text
+    from riskml.cli.federate_text import judged
     from riskml.training.federated.validation import validation_result
 
     result = validation_result(plan, answers)
     place = study / "validation.json"
     write(place, result)
-    tag = "SYNTHETIC: " if result["synthetic"] else ""
-    print(f"{tag}{result['model']['name']} in {result['n_patients']} patients, {result['n_events']} events")
-    for name, pooled in result["summary"].items():
-        print(f"  {name}, pooled: {interval_text(pooled)}")
-        for row in result["centres"]:
-            if name in row["estimates"]:
-                print(f"    {row['centre']:<20} {interval_text(row['estimates'][name])}")
-    whole = result["observed_expected"]
-    print(f"  events of all: {whole['observed']:g} observed, {whole['expected']:g} expected")
-    if result["auc_bounds"]:
-        low, high = result["auc_bounds"]
-        print(f"  AUC of all patients together: between {low:.2f} and {high:.2f}")
+    print("\n".join(judged(result)))
     print(place)
 
 

@@ -106,8 +106,8 @@ def _absent(error: ModuleNotFoundError) -> str:
     package = (error.name or "").partition(".")[0]
     if package in ("", "riskml"):
         raise error
-    what = f"'riskml[{_EXTRAS[package]}]'" if package in _EXTRAS else "riskml"
-    return f"this command needs the package {package}, which is not here: install it with pip install {what}"
+    what = f"'.[{_EXTRAS[package]}]'" if package in _EXTRAS else "."
+    return f"this command needs the package {package}, which is not here: in riskml's checkout run pip install {what}"
 
 
 def _end(code: int, message: str) -> int:

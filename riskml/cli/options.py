@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 from collections.abc import Callable, Sequence
 
 from riskml.errors import UsageError
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from riskml.runtime.bundle import Bundle
 
 WIDTH = 80
+# From so much alike on (difflib's ratio) a word was probably meant to be another.
+_ALIKE = 0.7
 
 
 class Formatter(argparse.RawDescriptionHelpFormatter):
@@ -26,14 +29,37 @@ class Formatter(argparse.RawDescriptionHelpFormatter):
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse with one-line errors."""
+    """argparse with one-line errors, and no guessing of options from their first letters."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(**{"formatter_class": Formatter, **settings})
+        super().__init__(**{"formatter_class": Formatter, "allow_abbrev": False, **settings})
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and how to find out more, and end with exit code 2."""
-        self.exit(2, f"riskml: {message}\nTry '{self.prog} --help'.\n")
+        self.exit(2, f"riskml: {message}{self._meant(message)}\nTry '{self.prog} --help'.\n")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuse here what is not known: the parser above would name itself in the place of the command."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
+
+    def _meant(self, message: str) -> str:
+        """What a mistyped word was probably meant to be, and how a value with a blank is written."""
+        import difflib  # only needed where something is already wrong
+
+        mistyped = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)
+        unknown = message.removeprefix("unrecognized arguments: ").split()[0]
+        if mistyped is not None:
+            near = difflib.get_close_matches(mistyped[1], re.findall(r"[\w-]+", mistyped[2]), n=1, cutoff=_ALIKE)
+        elif unknown.startswith("-"):
+            near = difflib.get_close_matches(unknown.partition("=")[0], self._option_string_actions, n=1, cutoff=_ALIKE)
+        elif message.startswith("unrecognized arguments"):
+            return " (a value with a blank goes into quotes, as in --set mrd='0.01 %')"
+        else:
+            return ""
+        return f" (did you mean {near[0]}?)" if near else ""
 
 
 def add_command(commands: Any, name: str, summary: str, examples: str) -> Parser:
@@ -51,7 +77,7 @@ def add_jobs(parser: Parser, default: int) -> None:
 
 def add_scheduler(parser: Parser, what: str) -> None:
     """The option of every command that can run on a Dask cluster."""
-    told = f"address of a Dask scheduler, tcp://HOST:PORT: {what} (needs riskml[dask])"
+    told = f"address of a Dask scheduler, tcp://HOST:PORT: {what} (extra dask)"
     parser.add_argument("--scheduler", metavar="ADDRESS", help=told)
 
 
@@ -166,7 +192,7 @@ def reading(options: argparse.Namespace) -> dict[str, Any]:
 
 def add_pdf(parser: Parser, page: str) -> None:
     """The option of every command that writes a page."""
-    parser.add_argument("--pdf", action="store_true", help=f"also print {page} as a PDF (needs riskml[pdf])")
+    parser.add_argument("--pdf", action="store_true", help=f"also print {page} as a PDF (extra pdf)")
 
 
 def check_pdf(options: argparse.Namespace) -> None:

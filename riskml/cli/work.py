@@ -73,7 +73,8 @@ def run_jobs(
     from riskml.training.train import train
     from riskml.training.workers import workers as on_workers
 
-    _prepare(out, jobs)
+    with on_workers(scheduler):  # a cluster that cannot be used leaves no empty folders
+        _prepare(out, jobs)
     # They stay until all models are whole: a run that is repeated then goes through the first ones in no time.
     rows = [training_set(job.recipe, job.cohort) for job in jobs]
     stores = [store_for(out / UNFINISHED, job.recipe, own, seed) for job, own in zip(jobs, rows, strict=True)]
@@ -181,7 +182,8 @@ def summary_lines(bundles: Sequence[Bundle]) -> list[str]:
         lines.append(f"{m['name']}: {m['label']} - {size}")
         if m["evaluation"] is not None:
             lines += measure_lines(m["evaluation"])
-        lines.append(f"  verdict: {'' if m['usable_signal'] else 'no usable signal; '}{m['verdict']}")
+        useless = "" if m["usable_signal"] or m["evaluation"] is None else "no usable signal; "
+        lines.append(f"  verdict: {useless}{m['verdict']}")
     return lines
 
 

@@ -17,7 +17,7 @@ from riskml.cohort.method_limits import limits_by_method
 from riskml.cohort.raw_table import RawTable
 from riskml.cohort.read_table import read_table
 from riskml.cohort.written import Written
-from riskml.errors import DataError, Fault
+from riskml.errors import DataError, Fault, printable
 from riskml.runtime.dictionary import Dictionary, load_dictionary
 from riskml.runtime.parsing import Note
 
@@ -189,6 +189,9 @@ def cohort_from_table(
     if faults:
         raise DataError(f"{table.name} was refused", faults)
     notes = [note for column in parsed for note in column.notes]
+    if table.unread:
+        others = ", ".join(printable(name, 40) for name in table.unread[:20])
+        notes.append(Note("other_sheets", f"the first sheet was read; the workbook also has {others}: --sheet chooses"))
     for limited in limits_by_method(table, sources, frame, dictionary):
         frame[limited.name], below[limited.name] = limited.value, limited.below
         notes += limited.notes

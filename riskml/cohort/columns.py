@@ -98,6 +98,10 @@ def _unknown_columns(names: Sequence[str], dictionary: Dictionary) -> Iterator[F
     """One fault each for the first, since searching the nearest name takes time; one for all the others."""
     rule, ways = "must be a variable of the dictionary", "map it or list it under [ignore] in a --columns file"
     for name in names[:MOST_UNKNOWN]:
+        if (meant := dictionary.other_unit(name)) is not None:
+            own = f"what stands in brackets must be a unit of {meant.name}"
+            yield Fault(None, name, own, None, f"write {', '.join(meant.quantity.spellings[:4])}, or {ways}")
+            continue
         nearest = dictionary.nearest(name)
         yield Fault(None, name, rule, None, f"rename it (the nearest known name is {nearest}), {ways}")
     rest = names[MOST_UNKNOWN:]

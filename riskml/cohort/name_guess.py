@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from riskml.record import Record
-from riskml.runtime.dictionary import Dictionary, Variable, fold_name
+from riskml.runtime.dictionary import Dictionary, Variable, contrary, fold_name
 
 OWN, ALIAS, PARTS, LIKE = 4, 3, 2, 1
 _UNITS = {
@@ -37,9 +37,12 @@ class NameGuess(Record):
 
 
 def guess_name(header: str, dictionary: Dictionary) -> list[NameGuess]:
-    """Guesses for one name, the best first; at most three."""
+    """Guesses for one name, the best first; at most three, and none that means the contrary."""
     found: dict[str, NameGuess] = {}
+    folded = fold_name(header)
     for guess in _guesses(header, dictionary):
+        if guess.strength < ALIAS and contrary(folded, guess.variable.name):
+            continue
         known = found.get(guess.variable.name)
         if known is None or guess.strength > known.strength:
             found[guess.variable.name] = guess
@@ -63,7 +66,8 @@ def _guesses(header: str, dictionary: Dictionary) -> Iterator[NameGuess]:
             yield NameGuess(hit[0], ALIAS, f"{hit[0].name} with the unit {unit} in its name", unit)
     yield from _by_parts(tokens, dictionary)
     if len(folded) > _SHORTEST:
-        for name in difflib.get_close_matches(folded, _spellings(dictionary), n=1, cutoff=_SPELLED_LIKE):
+        spelled = [name for name in _spellings(dictionary) if not contrary(folded, name)]
+        for name in difflib.get_close_matches(folded, spelled, n=1, cutoff=_SPELLED_LIKE):
             variable = dictionary[dictionary.names[name][0]]
             yield NameGuess(variable, LIKE, f"is spelled like {name}")
 

@@ -39,6 +39,8 @@ class RawTable:
         Digest of the file's bytes, in hex.
     name : str
         File name without its folder.
+    unread : tuple of str
+        Other sheets of the workbook, where nobody said which to read.
     """
 
     columns: tuple[str, ...]
@@ -46,6 +48,7 @@ class RawTable:
     row_numbers: npt.NDArray[np.int64]
     sha256: str
     name: str
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

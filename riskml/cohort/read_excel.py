@@ -8,6 +8,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -54,7 +55,7 @@ def read_excel(source: Source, sheet: str | None = None) -> RawTable:
     """
     _measure(source)
     book = _open(source)
-    name = _sheet_name(source, book, sheet)
+    name, unread = _sheet_name(source, book, sheet)
     _check_corners(source, found := _sheet_xml(source, name))
     page = book.get_sheet_by_name(name)
     rows = page.to_python(skip_empty_area=False)
@@ -75,10 +76,15 @@ def read_excel(source: Source, sheet: str | None = None) -> RawTable:
     ]
     if not body and not faults:
         faults = [NO_ROWS]
+    if faults and unread:
+        faults.append(
+            Fault(None, None, "this is the first sheet", None, f"choose another with --sheet: {_listed(unread)}")
+        )
     if faults:
         raise source.refuse(f"sheet {printable(name, 40)} is not a table of values", *faults)
     columns = [pa.chunked_array([pa.array(list(map(_text, cells)), pa.string())]) for cells in _turned(body)]
-    return source.table(header, columns, np.array([number for number, _ in body], dtype=np.int64))
+    table = source.table(header, columns, np.array([number for number, _ in body], dtype=np.int64))
+    return replace(table, unread=unread)
 
 
 _MEND = "correct the formula, or empty the cell if the value is not known"
@@ -141,14 +147,18 @@ def _open(source: Source) -> calamine.CalamineWorkbook:
         raise _damaged(source) from None
 
 
-def _sheet_name(source: Source, book: calamine.CalamineWorkbook, sheet: str | None) -> str:
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(printable(name, 40) for name in names[:20])
+
+
+def _sheet_name(source: Source, book: calamine.CalamineWorkbook, sheet: str | None) -> tuple[str, tuple[str, ...]]:
+    """The sheet to read, and those that nobody has decided about."""
     names = [page.name for page in book.sheets_metadata if page.typ == calamine.SheetTypeEnum.WorkSheet]
     if sheet is not None and sheet not in names:
-        shown = ", ".join(printable(name, 40) for name in names[:20])
-        raise UsageError(f"{source.name} has no sheet {printable(sheet, 40)!r}; it has {shown or 'none'}")
+        raise UsageError(f"{source.name} has no sheet {printable(sheet, 40)!r}; it has {_listed(names) or 'none'}")
     if not names:
         raise source.refuse("it holds no sheet", NO_ROWS)
-    return sheet or names[0]
+    return (names[0], tuple(names[1:])) if sheet is None else (sheet, ())
 
 
 def _sheet_xml(source: Source, name: str) -> bytes:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from riskml.cohort.raw_table import RawTable, Source
 from riskml.cohort.read import read_text
-from riskml.errors import UsageError
+from riskml.errors import Fault, UsageError
 
 
 def read_table(path: str | Path, *, sheet: str | None = None, encoding: str | None = None) -> RawTable:
@@ -42,4 +42,7 @@ def read_table(path: str | Path, *, sheet: str | None = None, encoding: str | No
         from riskml.cohort.read_parquet import read_parquet  # noqa: PLC0415
 
         return read_parquet(source)
+    if source.suffix == ".json":
+        remedy = "give a csv, tsv, xlsx or Parquet file; for one patient there is riskml predict"
+        raise source.refuse("it is JSON", Fault(None, None, "a cohort must be a table", None, remedy))
     return read_text(source, encoding)

@@ -10,7 +10,7 @@ from typing import Any
 from riskml.errors import UsageError
 from riskml.runtime.files import write_whole
 
-REMEDY = "pip install 'riskml[pdf]' brings it, or print the .html from a browser"
+REMEDY = "pip install '.[pdf]' in riskml's checkout brings it, or print the .html from a browser"
 
 
 def check_printer() -> None:

@@ -16,6 +16,7 @@ MINUS = "\N{MINUS SIGN}"
 NOT_ESTIMABLE = "not estimable"
 # How well a model ranks, by the upper end of each band of AUC or C.
 _RANKING = (
+    (0.5, "worse than chance"),
     (0.55, "hardly better than chance"),
     (0.65, "weak"),
     (0.75, "modest"),

@@ -322,7 +322,9 @@ def shipped(name: str) -> Path:
 
 def _read_files(path: str) -> dict[str, bytes]:
     if not os.path.exists(path):  # noqa: PTH110 - pathlib costs more than reading the bundle, here and below
-        raise UsageError(f"there is no bundle at {path}")
+        raise UsageError(
+            f"there is no bundle at {path}: name the folder or .zip that riskml train or update wrote{_instead(path)}"
+        )
     if os.path.isfile(path):  # noqa: PTH113
         return _read_zip(path)
     inner = os.path.join(path, "bundle")  # noqa: PTH118
@@ -335,7 +337,7 @@ def _read_files(path: str) -> dict[str, bytes]:
             "riskml never loads; see ESTIMATOR.md there"
         )
     if missing:
-        raise BundleError(f"{path} is not a bundle: it lacks {', '.join(missing)}")
+        raise BundleError(f"{path} is not a bundle: it lacks {', '.join(missing)}{_below(path)}")
     contents = {}
     for name in (*names, *(name for name in _OPTIONAL if _has(home, name))):
         with open(os.path.join(home, name), "rb") as file:  # noqa: PTH118, PTH123
@@ -343,6 +345,20 @@ def _read_files(path: str) -> dict[str, bytes]:
         if len(contents[name]) > MAX_BYTES:
             raise BundleError(f"{name} is larger than any riskml writes")
     return contents
+
+
+def _instead(path: str) -> str:
+    """The shipped bundle whose name was given in the place of a path, for the message."""
+    name = path.removeprefix("models/").removesuffix("/bundle")
+    return f"; {shipped(name)} ships with riskml" if _has(str(folder("models") / name / "bundle"), MANIFEST) else ""
+
+
+def _below(path: str) -> str:
+    """The bundles one folder further down, for the message."""
+    from pathlib import Path
+
+    found = sorted(file.parent for depth in ("*", "*/bundle") for file in Path(path).glob(f"{depth}/{MANIFEST}"))
+    return f"; there are bundles in it: give one, such as {found[0]}" if found else ""
 
 
 def _has(home: str, name: str) -> bool:
@@ -373,4 +389,7 @@ def _read_zip(path: str) -> dict[str, bytes]:
     except BundleError:
         raise
     except Exception as error:  # noqa: BLE001 - a damaged archive sets off whatever its many decoders raise
-        raise BundleError(f"{path} is neither a bundle folder nor a .zip of one ({type(error).__name__})") from None
+        swapped = "; the bundle comes first, the patient second" if path.endswith((".json", ".csv")) else ""
+        raise BundleError(
+            f"{path} is neither a bundle folder nor a .zip of one ({type(error).__name__}){swapped}"
+        ) from None

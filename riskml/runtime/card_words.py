@@ -40,6 +40,15 @@ def metric_label(name: str) -> str:
     return _METRICS[name]
 
 
+def doubt(manifest: Mapping[str, Any]) -> str:
+    """Why nobody should rely on the model, in words; empty where it has usable signal."""
+    if manifest["usable_signal"]:
+        return ""
+    if manifest["evaluation"] is None:
+        return f"nothing is known of how well this model predicts: {manifest['verdict']}"
+    return f"in honest cross-validation this model was not shown to beat the comparator: {manifest['verdict']}"
+
+
 def number(value: float | None, digits: int = 3) -> str:
     """A metric as text; what could not be estimated says so."""
     return "not estimable" if value is None else f"{value:.{digits}f}"

@@ -32,6 +32,16 @@ _MALFORMED = (DataError, LookupError, TypeError, AttributeError, ValueError, Ari
 _LOST_MARKS = r"[%<>]|[^\x00-\x7f]|-$"
 
 
+# Spelled nearly alike, and the prognosis is the opposite: hypo- and hyperdiploidy, low and high.
+_CONTRARY = (("hypo", "hyper"), ("low_", "high_"))
+
+
+def contrary(one: str, other: str) -> bool:
+    """Whether two folded names may mean opposite things, so that neither may be proposed for the other."""
+    one, other = f"{one}_", f"{other}_"
+    return any((a in one and b in other) or (b in one and a in other) for a, b in _CONTRARY)
+
+
 def fold_name(text: str) -> str:
     """One form for the spellings of a name: ``"BCR::ABL1"`` and ``"bcr-abl1"`` become ``"bcr_abl1"``."""
     return re.sub(r"[^a-z0-9]+", "_", text.casefold()).strip("_")
@@ -299,13 +309,26 @@ class Dictionary(Record):
         hit = None if re.search(_LOST_MARKS, header) else self.names.get(fold_name(header))
         return (self.variables[hit[0]], hit[1]) if hit else None
 
+    def other_unit(self, header: str) -> Variable | None:
+        """The variable of a header whose name is known while the unit in it is not one of the variable's."""
+        carried = re.match(_HEADER_UNIT, " ".join(header.split())[:MAX_CELL])
+        hit = self.names.get(fold_name(carried[1])) if carried else None
+        variable = self.variables[hit[0]] if hit else None
+        return variable if variable is not None and variable.quantity.display else None
+
     def nearest(self, name: str, among: tuple[str, ...] = ()) -> str:
         """The known name most like ``name``, for error messages."""
         import difflib  # only needed where something is already wrong
 
         folded = fold_name(name[:MAX_CELL])
         pool = among or tuple(self.names)
-        best = difflib.get_close_matches(folded, [fold_name(item) for item in pool], n=1, cutoff=0.0)
+        spelled = [
+            other
+            for item in pool
+            if not contrary(folded, other := fold_name(item))
+            and not contrary(folded, self.names.get(other, (other,))[0])
+        ]
+        best = difflib.get_close_matches(folded, spelled, n=1, cutoff=0.0)
         hit = self.names.get(best[0]) if best else None
         return hit[0] if hit else (best[0] if best else next(iter(self.variables)))
 

@@ -66,7 +66,8 @@ def strict_json(text: str | bytes, max_bytes: int) -> Any:
         if error.msg == "Extra data":
             raise _refused(None, "must be JSON with one object", "more behind it", _MANY) from None
         place = f"line {error.lineno}, column {error.colno}: {error.msg}"
-        raise _refused(None, "must be JSON", None, f"mend {place}") from None
+        remedy = f"mend {place}" if decoded.strip() else "it is empty: write {'age': '6 a', ...}"
+        raise _refused(None, "must be JSON", None, remedy) from None
     except RecursionError:
         raise _refused(None, "must not be nested so deeply", None, _FLAT) from None
     except ValueError:  # int() refuses numbers of thousands of digits
@@ -105,7 +106,7 @@ def patient_from_csv(text: str) -> dict[str, Any]:
     except csv.Error as error:
         raise _refused(None, "must be CSV", None, f"mend it: {error}") from None
     if len(rows) != 2 or len(rows[0]) != len(rows[1]):
-        found = f"{len(rows)} rows of {sorted({len(row) for row in rows})[:3]} cells"
+        found = f"{max(len(rows) - 1, 0)} rows below the header" if len(rows) != 2 else "rows of different length"
         raise _refused(None, "must be one header and one row of equal length", found, "use riskml score for a table")
     if len(set(rows[0])) != len(rows[0]):
         raise _refused(None, "must name each column once", None, "rename the repeated column")
@@ -130,7 +131,8 @@ def read_patient(source: str, standard_input: Any = None) -> dict[str, Any]:
         with open(source, "rb") as file:  # noqa: PTH123 - pathlib costs more than reading the file
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise UsageError(f"cannot read the patient file {source!r}: {error.strerror}") from None
+        folder = ": give the .json or .csv file inside it" if isinstance(error, IsADirectoryError) else ""
+        raise UsageError(f"cannot read the patient file {source!r}: {error.strerror}{folder}") from None
     if not source.casefold().endswith(".csv"):
         return patient_from_json(content)
     try:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from riskml.errors import NotEstimableError, RiskmlError, UsageError
+from riskml.runtime.card_words import doubt
 from riskml.runtime.contradictions import contradictions
 from riskml.runtime.could_change import could_change
 from riskml.runtime.domain import Concern, concerns
@@ -242,13 +243,8 @@ def _of_the_model(manifest: Mapping[str, Any]) -> list[Remark]:
         found.append(Remark("published_counts", manifest["published"]))
     if is_overdue(manifest):
         found.append(Remark("review_due", f"this model was due for review on {manifest['review_by']}"))
-    if not manifest["usable_signal"]:
-        found.append(
-            Remark(
-                "no_usable_signal",
-                f"in honest cross-validation this model was not shown to beat the comparator: {manifest['verdict']}",
-            )
-        )
+    if doubtful := doubt(manifest):
+        found.append(Remark("no_usable_signal", doubtful))
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from riskml.reporting.words import span
-from riskml.runtime.card_words import RESEARCH, SYNTHETIC
+from riskml.runtime.card_words import RESEARCH, SYNTHETIC, doubt
 from riskml.runtime.prediction import Prediction, by_strength
 from riskml.runtime.shares import frequency, percent
 
@@ -76,6 +76,5 @@ def on_paper(manifest: Mapping[str, Any]) -> list[str]:
 def on_top(manifest: Mapping[str, Any]) -> list[str]:
     """The same, and what else must stand on top: that nobody was trained on, or that nothing was shown."""
     found = [manifest["published"]] if "published" in manifest else []
-    if not manifest["usable_signal"]:
-        found.append(f"In honest cross-validation not shown to beat the comparator: {manifest['verdict']}")
+    found += [doubtful] if (doubtful := doubt(manifest)) else []
     return [*on_paper(manifest), *(f"{text[:1].upper()}{text[1:].removesuffix('.')}." for text in found)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import ipaddress
 import signal
@@ -114,8 +115,9 @@ def listen(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
         return socket.create_server((host, port), family=family, backlog=MAX_CONNECTIONS)
     except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"cannot listen on {host}, port {port}: {reason}") from None
+        reason = (getattr(error, "strerror", None) or str(error)).partition(" (while ")[0]
+        other = ": choose another with --port" if getattr(error, "errno", None) == errno.EADDRINUSE else ""
+        raise UsageError(f"cannot listen on {host}, port {port}: {reason}{other}") from None
 
 
 def url(listening: socket.socket) -> str:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import importlib.metadata
+import logging
 import platform
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -74,13 +76,17 @@ def workers(scheduler: str | None = None, *, partitioned: bool = False) -> Itera
         with parallel_config(backend="loky", initializer=signal, initargs=(SIGINT, SIG_IGN)):
             yield
         return
+    log = logging.getLogger("distributed.client")
+    level = log.level
     client = connect(scheduler)
+    log.setLevel(logging.CRITICAL)  # of a scheduler that is lost riskml tells in one sentence, Dask in many tracebacks
     token = _CLUSTER.set(_Cluster(client, partitioned))
     try:
         yield
     finally:
         _CLUSTER.reset(token)
         client.close()
+        log.setLevel(level)
 
 
 def row_client(n_rows: int, partition_rows: int | None) -> Client | None:
@@ -145,8 +151,8 @@ def _on_cluster(
             )
         else:
             raise UsageError(
-                "the Dask scheduler was lost on the way; once one runs again, repeat the command (a training goes on "
-                "where it was)"
+                "the Dask scheduler was lost on the way, and its workers end with it: start both again and repeat the "
+                "command (a training goes on where it was)"
             )
 
 
@@ -180,7 +186,9 @@ def connect(address: str) -> Client:
         )
     try:
         asyncio.run(_shake_hands(address))
-        client = Client(address, timeout=PATIENCE_SECONDS, set_as_default=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of versions that differ: check_same says it, and refuses
+            client = Client(address, timeout=PATIENCE_SECONDS, set_as_default=False)
     except Exception as error:  # noqa: BLE001 - whatever stands there may answer anything
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise UsageError(

@@ -128,7 +128,7 @@ def test_a_cohort_of_a_few_columns_is_described_as_far_as_it_goes(riskml, tmp_pa
     few = write_rows(tmp_path / "few.csv", [{"patient_id": row["patient_id"], "age": row["age"]} for row in rows()])
     done = riskml("describe", few, "--out", "out")
     assert done.returncode == 0, done.stderr
-    assert "not described: " in done.stdout
+    assert " could not be made; describe.html says which and why" in done.stdout
     assert "What could not be described" in (tmp_path / "out" / "describe.html").read_text(encoding="utf-8")
 
 

@@ -75,14 +75,35 @@ def test_a_study_by_hand_ends_in_a_bundle_that_predicts(run_riskml, done):
     assert "SYNTHETIC" in card.stdout
 
 
-def test_every_step_can_be_repeated_and_gives_the_same_bytes(done):
+def test_every_step_can_be_repeated_and_gives_the_same_bytes(done, capsys):
     before = {path: path.read_bytes() for path in done.rglob("*.json")}
     assert planned(done) == 0
     assert answered(done, 1, "North") == 0
+    capsys.readouterr()
     assert combined(done) == 0
+    assert capsys.readouterr().out.startswith("SYNTHETIC: non_response: 51 patients with 9 events in 4 hospitals")
     first = sorted(str(path) for path in (done / "answers").glob("0-*.json"))
     assert main(["federate", "combine", str(done / "study"), *first]) == 0
     assert {path: path.read_bytes() for path in done.rglob("*.json")} == before
+
+
+def test_a_hospital_that_answers_for_another_is_told_and_not_counted_twice(done, tmp_path, capsys):
+    words = ["federate", "answer", str(done / "study" / "round-0.json"), str(done / "South.csv"), "--centre", "North"]
+    assert main([*words, "--bundle", "x", "--out", str(tmp_path / "x.json")]) == 2
+    assert "--bundle: for the validation of a bundle" in capsys.readouterr().err
+    (tmp_path / "copy.json").write_bytes((done / "secret.json").read_bytes())
+    wrong = str(tmp_path / "0-North.json")
+    assert main([*words, "--secret", str(tmp_path / "copy.json"), "--out", wrong]) == 0
+    assert "note: the file's centre column says South, and --centre North" in capsys.readouterr().out
+    part = [str(path) for path in (done / "answers").glob("0-[ESW]*.json")]
+    assert main(["federate", "combine", str(done / "study"), *part, wrong]) == 3
+    assert "North and South must not answer from one and the same file" in capsys.readouterr().err
+
+
+def test_averaging_over_the_width_warns_of_its_many_numbers(tmp_path, capsys):
+    for words, warned in ((["--integrate"], True), (["--integrate", "--most-numbers", "20"], False), ([], False)):
+        assert planned(tmp_path, f"study{len(words)}", *words) == 0
+        assert ("--integrate asks for many numbers" in capsys.readouterr().out) is warned
 
 
 def test_what_leaves_a_hospital_is_said(done, capsys, tmp_path):
@@ -124,25 +145,39 @@ def test_answers_that_do_not_belong_together_are_refused(done, capsys, tmp_path)
     ask, place = str(done / "study" / "round-0.json"), str(tmp_path / "0-East.json")
     words = ["answer", ask, str(done / "East.csv"), "--centre", "East", "--out", place]
     assert main(["federate", *words, "--secret", str(tmp_path / "other.json")]) == 0
-    ended(3, "all hospitals must use the same secret", "combine", str(done / "study"), *part, place)
+    ended(3, "must use the same secret: not so East in round 0", "combine", str(done / "study"), *part, place)
     ended(2, "give --secret", *words)
     ended(2, "no secret of a federated study", *words, "--secret", ask)
 
 
-def test_an_answer_that_was_sent_is_not_given_anew(done, tmp_path):
-    place = tmp_path / "0-North.json"
-    assert answered(done, 0, "North", place=place) == 0
-    other = tmp_path / "other"
-    other.mkdir()
-    (other / "study").symlink_to(done / "study")
-    (other / "secret.json").symlink_to(done / "secret.json")
-    kept = [row for row in rows() if row["centre"] == "North"][:-1]
-    write_rows(other / "North.csv", kept)
-    before = place.read_bytes()
-    secret = ("--secret", str(other / "secret.json"))
-    words = ["federate", "answer", str(other / "study" / "round-0.json"), str(other / "North.csv"), "--centre", "North"]
-    assert main([*words, *secret, "--out", str(place)]) == 2
-    assert place.read_bytes() == before
+def test_an_answer_that_was_sent_is_not_given_anew(done, tmp_path, capsys):
+    """Neither under the name it has nor under another, nor to the same plan made anew in another folder."""
+    write_rows(tmp_path / "North.csv", [row for row in rows() if row["centre"] == "North"][:-1])
+    assert planned(done, str(tmp_path / "anew")) == 0
+    assert (tmp_path / "anew" / "round-0.json").read_bytes() == (done / "study" / "round-0.json").read_bytes()
+    sent = done / "answers" / "0-North.json"
+    before = sent.read_bytes()
+    for study, place in ((done / "study", sent), (done / "study", tmp_path / "x.json"), (tmp_path / "anew", sent)):
+        words = ["federate", "answer", str(study / "round-0.json"), str(tmp_path / "North.csv"), "--centre", "North"]
+        assert main([*words, "--secret", str(done / "secret.json"), "--out", str(place)]) == 2
+        assert "start a new study with a new secret" in capsys.readouterr().err
+    assert sent.read_bytes() == before
+    assert not (tmp_path / "x.json").exists()
+    assert planned(done, str(tmp_path / "other"), "--tau", "0.3") == 0
+    words = ["federate", "answer", str(tmp_path / "other" / "round-0.json"), str(tmp_path / "North.csv")]
+    words += ["--centre", "North", "--secret", str(done / "secret.json"), "--out", str(tmp_path / "y.json")]
+    assert main(words) == 0, "another plan has other masks"
+
+
+def test_sums_that_can_be_read_are_not_given_anew_either(hospitals, tmp_path, capsys):
+    """There are no masks, and so no memory beside a secret: what counts is the file that was sent."""
+    assert planned(hospitals, str(tmp_path / "open"), "--open") == 0
+    cohort = tmp_path / "cohort.csv"
+    words = ["federate", "answer", str(tmp_path / "open" / "round-0.json"), str(cohort), "--centre", "North"]
+    for left_out, code in ((0, 0), (0, 0), (1, 2)):
+        write_rows(cohort, rows()[left_out:])
+        assert main([*words, "--out", str(tmp_path / "0.json")]) == code
+    assert "holds another answer" in capsys.readouterr().err
 
 
 def test_a_round_that_was_sent_is_not_replaced(done, capsys):
@@ -167,6 +202,16 @@ def test_a_round_that_was_sent_is_not_replaced(done, capsys):
             ["plan", "--bundle", "x", "--tau", "1", "--open", "--centres", "A", "B", "--out", "x"],
             2,
             "--tau, --open: for",
+        ),
+        (
+            ["plan", "--bundle", "x", "--most-numbers", "3", "--centres", "A", "B", "--out", "x"],
+            2,
+            "--most-numbers: for a model to train",
+        ),
+        (
+            ["plan", "--model", "efs", "--only", "ridge_cox", "--centres", "North", "north", "South", "--out", "x"],
+            3,
+            "capitals and spaces do not tell two apart",
         ),
         *(
             (["plan", "--model", "efs", "--tau", tau], 2, "--tau: must be a number above 0")
@@ -205,7 +250,7 @@ def test_a_folder_without_a_round_holds_no_study(tmp_path):
     assert keep(tmp_path / "a.json", ask) == keep(tmp_path / "a.json", ask)
 
 
-def test_a_model_is_validated_in_two_hospitals(run_riskml, tmp_path, monkeypatch):
+def test_a_model_is_validated_in_two_hospitals(run_riskml, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(measures, "N_BOOT", 100)
     for name, seed in (("A", 1), ("B", 2)):
         assert main(["simulate", "--patients", "150", "--seed", str(seed), "--out", str(tmp_path / f"{name}.csv")]) == 0
@@ -216,10 +261,16 @@ def test_a_model_is_validated_in_two_hospitals(run_riskml, tmp_path, monkeypatch
     for name in "AB":
         answer = ["federate", "answer", ask, str(tmp_path / f"{name}.csv"), "--centre", name, "--bundle", bundle]
         assert main([*answer, "--out", str(tmp_path / f"{name}.json")]) == 0
+    again = ["federate", "answer", ask, str(tmp_path / "A.csv"), "--centre", "B", "--out", str(tmp_path / "twice.json")]
+    assert main([*again, "--secret", "s"]) == 2
+    assert "--secret: for a model to train" in capsys.readouterr().err
+    assert main([*again, "--bundle", bundle]) == 0
+    assert main(["federate", "combine", str(tmp_path / "v"), str(tmp_path / "A.json"), again[-1]]) == 3
+    assert "A and B must not answer from one and the same file" in capsys.readouterr().err
     found = run_riskml("federate", "combine", "v", "A.json", "B.json", cwd=tmp_path)
     assert found.returncode == 0, found.stderr
     assert found.stdout.startswith("SYNTHETIC: non_response in ")
-    for part in ("auc, pooled:", "observed_expected, pooled:", "AUC of all patients together: between"):
+    for part in ("auc, pooled:", "observed_expected, pooled:", "AUC of all patients together: between", "over two"):
         assert part in found.stdout
     result = json.loads((tmp_path / "v" / "validation.json").read_text(encoding="utf-8"))
     assert result["schema"] == "riskml.federated-validation/1"

@@ -65,6 +65,18 @@ def test_a_study_runs_to_its_end_and_goes_on_where_it_stopped(place):
     federate_flower.run_study(place / "study", lambda _: pytest.fail("everything was answered"))
 
 
+def test_a_hospital_on_the_network_does_not_answer_from_other_rows_either(place):
+    ask = (place / "study" / "round-0.json").read_text(encoding="utf-8")
+    first = federate_flower._answered(ask, settings_of(place, "North"))
+    assert first == federate_flower._answered(ask, settings_of(place, "North"))
+    assert first[0] == "answer"
+    write_rows(place / "North.csv", [row for row in rows() if row["centre"] == "North"][:-1])
+    kind, said = federate_flower._answered(ask, settings_of(place, "North"))
+    assert kind == "error"
+    assert "their difference can be one patient" in said
+    assert str(place) not in said, "where the secret is stays in the hospital"
+
+
 @pytest.fixture
 def flower(monkeypatch):
     app = pytest.importorskip("flwr.app", reason="needs flwr: pip install 'riskml[federate]'")

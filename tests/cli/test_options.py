@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import sys
 
 import pytest
 
-from riskml.cli.main import main
+from riskml.cli.main import build_parser, main
 from riskml.cli.options import (
     Parser,
     add_bundle,
@@ -18,6 +19,7 @@ from riskml.cli.options import (
     check_pdf,
     check_times,
     named,
+    positive,
     print_page,
 )
 from riskml.errors import UsageError
@@ -40,6 +42,34 @@ def test_an_error_is_two_lines_and_exit_code_2(parser, capsys):
     shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err == "riskml: unrecognized arguments: --bogus\nTry 'riskml weigh --help'.\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["--colums", "map.toml"], "--colums map.toml (did you mean --columns?)"),
+        (["--colu", "map.toml"], "--colu map.toml"),
+        (["--job=2"], "--job=2 (did you mean --jobs?)"),
+        (["%"], "% (a value with a blank goes into quotes, as in --set mrd='0.01 %')"),
+    ],
+)
+def test_a_mistyped_option_is_never_guessed_but_the_nearest_is_named(parser, capsys, words, meant):
+    with pytest.raises(SystemExit):
+        parser.parse_args(["model", "cohort.csv", *words])
+    assert meant in capsys.readouterr().err
+
+
+def test_a_mistyped_command_is_told_the_nearest(capsys):
+    with pytest.raises(SystemExit):
+        build_parser().parse_args(["predct"])
+    assert "(did you mean predict?)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf"])
+def test_a_number_above_nought_is_finite(text):
+    assert positive("0.5") == 0.5
+    with pytest.raises(argparse.ArgumentTypeError, match="above 0"):
+        positive(text)
 
 
 def test_help_starts_with_a_sentence_and_ends_with_the_examples_as_written(parser, monkeypatch):

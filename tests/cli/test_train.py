@@ -79,8 +79,11 @@ def test_without_evaluation_it_says_so(run_riskml, tmp_path):
     words = ["train", COHORT, "--model", small_recipe(tmp_path), "--out", "out", "--no-evaluate"]
     done = run_riskml(*words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "no usable signal; performance was not evaluated" in done.stdout
+    assert "verdict: performance was not evaluated" in done.stdout
     assert set(contents(tmp_path / "out")) == FILES - {"non_response/evaluation.json"}
+    asked = run_riskml("predict", "out/non_response", "-", "--json", cwd=tmp_path, stdin="{}")
+    (said,) = [w["message"] for w in json.loads(asked.stdout)["warnings"] if w["code"] == "no_usable_signal"]
+    assert said.startswith("nothing is known of how well this model predicts: performance was not evaluated")
 
 
 @pytest.mark.slow

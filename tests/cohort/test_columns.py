@@ -34,6 +34,14 @@ def test_numbers_in_the_canonical_unit():
     assert column.below.tolist() == [False, False, True, False, True]
 
 
+def test_a_known_name_with_an_unknown_unit_is_told_the_units():
+    (fault,) = find_sources(("age", "cd19 (mg)"), ColumnMap({}), DICTIONARY)[1]
+    assert fault.rule == "what stands in brackets must be a unit of cd19"
+    assert "10*9/L" in fault.remedy
+    (other,) = find_sources(("age", "colour (mg)"), ColumnMap({}), DICTIONARY)[1]
+    assert other.rule == "must be a variable of the dictionary"
+
+
 def test_texts_stay_objects_with_none_for_unknown():
     column = parse("sex", ["F", "NA", "m"])
     assert column.series.dtype == object

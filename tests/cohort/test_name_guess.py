@@ -38,6 +38,16 @@ def test_nothing_is_like_it(header):
     assert guess_name(header, DICTIONARY) == []
 
 
+@pytest.mark.parametrize(
+    "header", ["hypodiploidy", "Hypodiploid", "hypodiploidy_yn", "hyperdiploid_low", "high hypodiploidy"]
+)
+def test_the_contrary_is_never_proposed(header):
+    assert {guess.variable.name for guess in guess_name(header, DICTIONARY)} & {
+        "high_hyperdiploidy",
+        "low_hypodiploidy",
+    } == set()
+
+
 @given(st.text(max_size=30))
 def test_any_header_is_guessed_at_most_three_times(header):
     guesses = guess_name(header, DICTIONARY)

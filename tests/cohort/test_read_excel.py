@@ -52,8 +52,14 @@ def test_the_first_sheet_or_the_one_asked_for():
     book = workbook({"A": sheet_xml([["a"], ["1"]]), "B & C": sheet_xml([["b"], ["2"]])})
     assert read(book).columns == ("a",)
     assert read(book, "B & C").columns == ("b",)
+    assert (read(book).unread, read(book, "A").unread) == (("B & C",), ())
     with pytest.raises(UsageError, match="has no sheet 'D'; it has A, B & C"):
         read(book, "D")
+
+
+def test_a_legend_in_front_names_the_sheets_behind_it():
+    book = workbook({"Legend": sheet_xml([["About this file"]]), "Data": sheet_xml([["a"], ["1"]])})
+    assert "choose another with --sheet: Data" in refusal(book)
 
 
 def test_error_values_are_faults_by_row_and_column():

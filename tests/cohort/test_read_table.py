@@ -8,9 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from riskml.cohort.cohort import read_cohort
 from riskml.cohort.read_table import read_table
-from riskml.errors import UsageError
-from tests.cohort.workbooks import of_rows
+from riskml.errors import DataError, UsageError
+from tests.cohort.workbooks import of_rows, sheet_xml, workbook
 
 ROWS = [["1", "6.4"], ["2", ""]]
 
@@ -60,3 +61,17 @@ def test_options_that_do_not_fit(tmp_path, kind, options, says):
     path.write_bytes(CONTENT[kind])
     with pytest.raises(UsageError, match=says):
         read_table(path, **options)
+
+
+def test_one_patient_s_json_is_no_cohort(tmp_path):
+    path = tmp_path / "patient.json"
+    path.write_text('{"age": "6 a"}', encoding="utf-8")
+    with pytest.raises(DataError, match="for one patient there is riskml predict"):
+        read_table(path)
+
+
+def test_sheets_that_nobody_chose_are_a_note(tmp_path):
+    path = tmp_path / "cohort.xlsx"
+    path.write_bytes(workbook({"Old": sheet_xml([["age"], ["6"]]), "New": sheet_xml([["age"], ["7"]])}))
+    assert "the workbook also has New: --sheet chooses" in " ".join(read_cohort(path).describe())
+    assert "--sheet" not in " ".join(read_cohort(path, sheet="New").describe())

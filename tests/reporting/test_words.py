@@ -97,7 +97,8 @@ def test_remarks_on_a_file_lose_the_example_and_small_counts():
 
 
 @pytest.mark.parametrize(
-    ("value", "word"), [(0.5, "hardly"), (0.6, "weak"), (0.7, "modest"), (0.8, "fair"), (0.95, "clear")]
+    ("value", "word"),
+    [(0.49, "worse than chance"), (0.5, "hardly"), (0.6, "weak"), (0.7, "modest"), (0.8, "fair"), (0.95, "clear")],
 )
 def test_ranking_is_named_soberly(value, word):
     assert words.ranking_word(value).startswith(word)

@@ -134,12 +134,17 @@ def test_files_of_two_bundles_do_not_mix(home):
 
 
 def test_nothing_at_a_path_is_a_usage_error(tmp_path):
-    with pytest.raises(UsageError, match="there is no bundle at"):
+    with pytest.raises(UsageError, match=r"there is no bundle at .*: name the folder or \.zip that riskml train"):
         open_bundle(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match=r"there is no bundle at efs: .*efs.bundle ships with riskml"):
+        open_bundle("efs")
 
 
 def test_what_is_no_bundle_is_refused(tmp_path):
     refused(tmp_path, "it lacks manifest.json, model.json, golden.json, CARD.md")
+    refused(shipped("icans").parents[1], f"there are bundles in it: give one, such as {shipped('efs')}")
+    (tmp_path / "patient.json").write_text("{}", encoding="utf-8")
+    refused(tmp_path / "patient.json", "the bundle comes first, the patient second")
     for name, content in {"text.zip": b"no zip", "empty.zip": b"", "cut.zip": b"PK\x03\x04" + bytes(50)}.items():
         (tmp_path / name).write_bytes(content)
         refused(tmp_path / name, "neither a bundle folder nor a .zip")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from riskml.runtime.card_words import interval_text, learner_text, level_of, number, planning_text, rank_text
+from riskml.runtime.card_words import doubt, interval_text, learner_text, level_of, number, planning_text, rank_text
 from tests.runtime.models import shipped_bundle
 
 
@@ -81,3 +81,12 @@ def test_the_criteria_of_sample_size_in_words():
     met = planning_text(planning | {"met": True, "at_estimate": None})
     assert "are met: 105 patients" in met
     assert "Without shrinkage" not in met
+
+
+def test_a_model_that_was_never_evaluated_did_not_fail_in_an_evaluation():
+    manifest = {"usable_signal": False, "evaluation": {}, "verdict": "AUC 0.51"}
+    assert doubt(manifest).startswith("in honest cross-validation")
+    assert doubt(manifest).endswith(": AUC 0.51")
+    assert "cross-validation" not in doubt({**manifest, "evaluation": None})
+    assert doubt({**manifest, "evaluation": None}).startswith("nothing is known")
+    assert doubt({**manifest, "usable_signal": True}) == ""

@@ -157,6 +157,22 @@ def test_nearest_name(typo, name):
     assert name is None or nearest == name
 
 
+@pytest.mark.parametrize(
+    ("typed", "never"),
+    [
+        ("hypodiploidy", "high_hyperdiploidy"),
+        ("Hypodiploid", "high_hyperdiploidy"),
+        ("hyperdiploid_low", "high_hyperdiploidy"),
+        ("high hypodiploidy", "low_hypodiploidy"),
+        ("high_hypodiploidy", "high_hyperdiploidy"),
+        ("hyperdiploidi", "low_hypodiploidy"),
+    ],
+)
+def test_the_nearest_name_never_means_the_contrary(typed, never):
+    assert DICTIONARY.nearest(typed) != never
+    assert DICTIONARY.nearest("hypodiploidy") == "low_hypodiploidy"
+
+
 def test_nearest_among_the_columns_present():
     assert DICTIONARY.nearest("efs_tim", ("age", "os_time", "sex")) == "os_time"
 

@@ -46,8 +46,8 @@ def test_json_comes_back_as_written_from_text_and_bytes(mark):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "must be JSON"),
-        ("   ", "must be JSON"),
+        ("", "must be JSON; it is empty"),
+        ("   ", "must be JSON; it is empty"),
         ("\x00", "must be JSON"),
         ("{", "line 1, column"),
         ('{"age": 6,}', "must be JSON"),
@@ -173,6 +173,8 @@ def test_files_that_cannot_be_a_patient(tmp_path):
     for path in (tmp_path / "nowhere.json", tmp_path):
         with pytest.raises(UsageError, match="cannot read the patient file"):
             read_patient(str(path))
+    with pytest.raises(UsageError, match=r"give the \.json or \.csv file inside it"):
+        read_patient(str(tmp_path))
     (tmp_path / "p.csv").write_bytes(b"age\n\xff\n")
     assert "UTF-8" in refusal(read_patient, str(tmp_path / "p.csv"))
     for name in ("big.json", "big.csv"):

@@ -242,7 +242,7 @@ def test_a_model_that_was_not_shown_to_work_says_so_on_top():
     bundle = shipped_bundle("icans")
     manifest = {**bundle.manifest, "usable_signal": False, "verdict": "AUC 0.51 (0.40 to 0.62)"}
     page = render_calculator(bundle.with_(manifest=manifest))
-    assert "In honest cross-validation not shown to beat the comparator: AUC 0.51 (0.40 to 0.62)." in page
+    assert "this model was not shown to beat the comparator: AUC 0.51 (0.40 to 0.62)." in page
 
 
 def test_half_a_character_in_a_label_is_no_reason_to_fail():

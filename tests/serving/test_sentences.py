@@ -66,4 +66,4 @@ def test_what_stands_on_top_tells_where_a_model_comes_from():
     assert on_paper(published) == [RESEARCH]
     assert on_top(published)[1].startswith("Fitted to the counts that one paper prints")
     weak = {**synthetic, "usable_signal": False, "verdict": "AUC 0.51"}
-    assert on_top(weak)[-1] == "In honest cross-validation not shown to beat the comparator: AUC 0.51."
+    assert on_top(weak)[-1] == "In honest cross-validation this model was not shown to beat the comparator: AUC 0.51."

@@ -161,7 +161,9 @@ def test_addresses_that_cannot_be_listened_on_are_told_in_words():
     with listen("127.0.0.1", 0) as held:
         port = held.getsockname()[1]
         assert url(held) == f"http://127.0.0.1:{port}"
-        with pytest.raises(UsageError, match=f"cannot listen on 127.0.0.1, port {port}: .*in use"):
+        with pytest.raises(
+            UsageError, match=f"cannot listen on 127.0.0.1, port {port}: .*in use: choose another with --port"
+        ):
             listen("127.0.0.1", port)
     for host, port in (("127.0.0.1", 70_000), ("host.invalid", 0), ("x" * 300, 0)):
         with pytest.raises(UsageError, match="cannot listen on"):

@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from riskml.errors import NotEstimableError
 
+CODING = "If the file has some, check how the column is coded (riskml features COLUMN)"
+
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.intp]
@@ -96,9 +98,9 @@ class Target:
         if n == 0:
             raise NotEstimableError(f"{self.name}: none of {n_file_rows:,} rows can be used{left_out}")
         if self.n_events == 0:
-            raise NotEstimableError(f"{self.name} needs rows with the event; has 0 of {n:,}{left_out}")
+            raise NotEstimableError(f"{self.name} needs rows with the event; has 0 of {n:,}{left_out}. {CODING}")
         if self.kind == "binary" and self.n_events == n:
-            raise NotEstimableError(f"{self.name} needs rows without the event; has 0 of {n:,}{left_out}")
+            raise NotEstimableError(f"{self.name} needs rows without the event; has 0 of {n:,}{left_out}. {CODING}")
 
 
 @dataclass(slots=True)

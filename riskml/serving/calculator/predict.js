@@ -210,7 +210,9 @@ function warningsOf({ model, manifest, variables }, readings, missing, concerned
     add("review_due", `this model was due for review on ${manifest.review_by}`);
   }
   if (!manifest.usable_signal) {
-    const text = "in honest cross-validation this model was not shown to beat the comparator";
+    const text = manifest.evaluation
+      ? "in honest cross-validation this model was not shown to beat the comparator"
+      : "nothing is known of how well this model predicts";
     add("no_usable_signal", `${text}: ${manifest.verdict}`);
   }
   if (concerned.some(({ outside }) => outside)) {

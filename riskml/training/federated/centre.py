@@ -90,8 +90,9 @@ def answer(ask: Mapping[str, Any], cohort: Cohort, centre: str, secret: bytes | 
             "round": ask["round"],
             "step": ask["step"],
             "centre": centre,
-            # Bound to the plan, so that it tells nobody whether the hospital took part in another study with this file.
-            "data": sealed([study.digest, centre, cohort.sha256]),
+            # Bound to the plan, so that it tells nobody whether the hospital took part in another study with this file;
+            # not to the hospital, so that one file for two of them is seen.
+            "data": sealed([study.digest, cohort.sha256]),
             "secret": check_of(secret, study.digest) if study.masked and secret is not None else "",
             "synthetic": cohort.synthetic,
             "withheld": withheld,

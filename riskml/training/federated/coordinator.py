@@ -15,7 +15,7 @@ from riskml.runtime.small_cells import SMALLEST_CELL
 from riskml.training.federated.centre import small_features
 from riskml.training.federated.group import kept_features
 from riskml.training.federated.masks import unmasked
-from riskml.training.federated.messages import ask_of, check_answers, read_ask
+from riskml.training.federated.messages import ANEW, ask_of, check_answers, read_ask
 from riskml.training.federated.newton import Fit, fit
 from riskml.training.federated.plan import Study
 from riskml.training.federated.rows import components
@@ -134,7 +134,7 @@ def _check_asked(counted: Counted, asks: Sequence[Mapping[str, Any]]) -> None:
 
 def _other_answers(number: int) -> DataError:
     rule = f"round {number} must follow from the answers that are given"
-    remedy = "give the answers that were accepted before, or start a new study"
+    remedy = f"give the answers that were accepted before, or {ANEW}"
     return DataError("the answers were refused", [Fault(None, None, rule, None, remedy)])
 
 

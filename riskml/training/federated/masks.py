@@ -6,7 +6,8 @@ through SHAKE-256. A masked number alone is uniform over the whole range, whatev
 hospitals the masks are gone. Numbers are whole multiples of 2^-80 modulo 2^192, so that the sum is exact.
 
 This hides a hospital from a coordinator who keeps to the protocol; a coordinator who has the secret, from a hospital in
-league with it, reads everything (docs/federated.md).
+league with it, reads everything (docs/federated.md). Two answers of one hospital to one ask have the same mask: that
+they are one and the same answer is the business of `riskml.training.federated.answered`.
 
 References
 ----------

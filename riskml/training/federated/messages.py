@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from riskml.errors import DataError, Fault
@@ -24,6 +24,8 @@ _STEP_KEYS = {
     FINISH: frozenset({"features", "fill", "points", "months"}),
 }
 _SAME = 1e-9
+# A second study with the same plan and secret would have the same masks.
+ANEW = "start a new study, with a new secret where sums are masked"
 _ASK_KEYS = frozenset({"schema", "plan", "round", "step", "numbers_before", "digest"})
 
 
@@ -137,11 +139,13 @@ def check_answers(
             of_round = found.setdefault(answer["round"], {})
             if of_round.setdefault(answer["centre"], answer) != answer:
                 rule = f"{answer['centre']} must answer round {answer['round']} once"
-                faults.append(_fault(file, rule, "keep the answer that was given first, or start a new study"))
-    last = max(found, default=0)
-    for number in range(last + 1):
-        for centre in sorted(set(study.centres) - set(found.get(number, {}))):
-            faults.append(_fault(None, f"no answer of {centre} to round {number}", "wait for it: none is left out"))
+                faults.append(_fault(file, rule, f"keep the answer that was given first, or {ANEW}"))
+    for number in range(max(found, default=0) + 1):
+        if missing := sorted(set(study.centres) - set(found.get(number, {}))):
+            rule = f"no answer of {', '.join(missing)} to round {number}"
+            # Who was asked further has answered this round.
+            given = "give it, too: combine needs the answers of every round (answers/*.json)"
+            faults.append(_fault(None, rule, given if number + 1 < len(asks) else "wait for it: none is left out"))
     faults += _changes(study, found)
     if faults:
         raise DataError("the answers were refused", faults)
@@ -198,12 +202,42 @@ def _sum_faults(file: str, answer: Mapping[str, Any], sizes: Mapping[str, int], 
 
 
 def _changes(study: Study, found: Mapping[int, Mapping[str, Mapping[str, Any]]]) -> Iterator[Fault]:
-    """Data that changed between rounds, and secrets that are not the same everywhere."""
-    for centre in study.centres:
-        if len({of_round[centre]["data"] for of_round in found.values() if centre in of_round}) > 1:
-            yield _fault(None, f"the data of {centre} must stay the same in every round", "start a new study")
-    if len({answer["secret"] for of_round in found.values() for answer in of_round.values()}) > 1:
-        yield _fault(None, "all hospitals must use the same secret", "hand out one file and start a new study")
+    """Data that changed between rounds or are those of two hospitals, and secrets that are not the same everywhere."""
+    data: dict[str, dict[str, None]] = {centre: {} for centre in study.centres}
+    secrets: dict[str, list[str]] = {}
+    for number, of_round in sorted(found.items()):
+        for centre, answer in sorted(of_round.items()):
+            data[centre][answer["data"]] = None
+            secrets.setdefault(answer["secret"], []).append(f"{centre} in round {number}")
+    for centre, files in data.items():
+        if len(files) > 1:
+            rule = f"the data of {centre} must stay the same in every round"
+            yield _fault(None, rule, f"answer from the first file, or {ANEW}")
+    yield from from_one_file(data, ANEW)
+    if len(secrets) > 1:
+        yield _parted(sorted(secrets.values(), key=len))
+
+
+def from_one_file(data: Mapping[str, Iterable[str]], remedy: str) -> Iterator[Fault]:
+    """Hospitals that answered from one and the same file, by the digests of what each answered from."""
+    centres: dict[str, list[str]] = {}
+    for centre, files in sorted(data.items()):
+        for file in files:
+            centres.setdefault(file, []).append(centre)
+    for same in centres.values():
+        if len(same) > 1:
+            rule = f"{' and '.join(same)} must not answer from one and the same file"
+            yield _fault(None, rule, f"one of them gave another hospital's file or --centre: {remedy}")
+
+
+def _parted(sides: Sequence[Sequence[str]]) -> Fault:
+    """Who has another secret than most, or all sides where none is most; the largest comes last."""
+    again = "answer again with the shared secret, from the same file, and give that in place of the old answer"
+    if 2 * len(sides[-1]) > sum(map(len, sides)):
+        who = ", ".join(sorted(name for side in sides[:-1] for name in side))
+        return _fault(None, f"all hospitals must use the same secret: not so {who}", again)
+    who = " and ".join(sorted(f"({', '.join(side)})" for side in sides))
+    return _fault(None, f"all hospitals must use the same secret: it differs between {who}", f"agree on one; {again}")
 
 
 def _length(values: Any) -> int:

@@ -187,7 +187,8 @@ def _versions(plan: Mapping[str, Any]) -> list[Fault]:
 def _settings(plan: Mapping[str, Any]) -> list[Fault]:
     centres, sums, faults = plan.get("centres"), plan.get("sums"), list[Fault]()
     if not are_names(centres):
-        faults.append(_fault("centres must be different names, sorted", "name each hospital once"))
+        remedy = "name each hospital once; capitals and spaces do not tell two apart"
+        faults.append(_fault("centres must be different names", f"{remedy} (riskml federate plan sorts them)"))
     elif len(plan["centres"]) < (least := LEAST_MASKED if sums == "masked" else LEAST_OPEN):
         remedy = "of a total over two, each knows the other's part" if sums == "masked" else "train on its rows instead"
         faults.append(_fault(f"{sums} sums need {least} hospitals or more", remedy))
@@ -219,9 +220,9 @@ def _learners(recipe: Recipe) -> list[Fault]:
 
 
 def are_names(value: Any) -> bool:
-    """Whether a JSON value is a sorted list of different names."""
+    """Whether a JSON value is a sorted list of names that differ by more than capitals and spaces around them."""
     named = isinstance(value, list) and all(isinstance(name, str) and name.strip() for name in value)
-    return bool(named and value == sorted(set(value)))
+    return bool(named and value == sorted(value) and len({name.strip().casefold() for name in value}) == len(value))
 
 
 def is_finite(value: Any) -> bool:

@@ -20,7 +20,7 @@ from riskml.runtime.bundle import Bundle
 from riskml.runtime.small_cells import SMALLEST_CELL
 from riskml.training.external import checked_target, predictions
 from riskml.training.federated.centre import LEAST_PATIENTS
-from riskml.training.federated.messages import intact, with_digest
+from riskml.training.federated.messages import from_one_file, intact, with_digest
 from riskml.training.federated.plan import are_names, here, is_finite, sealed
 from riskml.training.judge.centres import SCALES, Estimate, brought_back, measured, pooled_over
 from riskml.training.judge.floor import not_judged
@@ -53,10 +53,10 @@ def validation_plan(bundle: Bundle, centres: Sequence[str], *, seed: int = 0) ->
     UsageError
         With fewer than two different hospitals.
     """
-    names = sorted(set(centres))
-    if len(names) < 2 or len(names) != len(centres) or not all(name.strip() for name in names):
+    names = sorted(centres)
+    if len(names) < 2 or not are_names(names):
         raise UsageError("name two different hospitals or more, each once")
-    model = {key: bundle.manifest[key] for key in _MODEL_KEYS}
+    model = {key: bundle.manifest[key] for key in (*_MODEL_KEYS, "horizon_months")}
     return with_digest(
         {
             "schema": PLAN,
@@ -75,7 +75,7 @@ def check_validation_plan(plan: Any) -> None:
     if not isinstance(plan, dict) or plan.get("schema") != PLAN or not intact(plan):
         raise _refused("the plan", [_fault(None, "must be an unchanged plan of a validation", "fetch it again")])
     model, centres, cuts = (plan.get(key) for key in ("model", "centres", "cuts"))
-    named = are_names(centres) and isinstance(model, dict) and all(type(model.get(key)) is str for key in _MODEL_KEYS)
+    named = are_names(centres) and _is_model(model)
     cut = (
         isinstance(cuts, list) and all(is_finite(risk) and 0 < risk < 1 for risk in cuts) and cuts == sorted(set(cuts))
     )
@@ -85,6 +85,13 @@ def check_validation_plan(plan: Any) -> None:
         if plan[what] != own:
             rule = f"{what} must be that of this riskml ({own[:19]})"
             raise _refused("the plan", [_fault(None, rule, "install the same riskml everywhere")])
+
+
+def _is_model(model: Any) -> bool:
+    if not isinstance(model, dict) or model.keys() != {*_MODEL_KEYS, "horizon_months"}:
+        return False
+    months = model["horizon_months"]
+    return all(type(model[key]) is str for key in _MODEL_KEYS) and (months is None or is_finite(months))
 
 
 def validation_answer(
@@ -125,7 +132,7 @@ def validation_answer(
             "schema": ANSWER,
             "plan": plan["digest"],
             "centre": centre,
-            "data": sealed([plan["digest"], centre, cohort.sha256]),
+            "data": sealed([plan["digest"], cohort.sha256]),
             "synthetic": bool(cohort.synthetic or bundle.manifest["synthetic"]),
             "n_patients": target.n_patients,
             "n_events": target.n_events,
@@ -140,10 +147,9 @@ def validation_answer(
 def _check_new(bundle: Bundle, cohort: Cohort) -> None:
     """Refuse a file that a federated training learned from; that of another training is known by its own digest."""
     training, plan = bundle.manifest["training"], bundle.manifest.get("federated", {}).get("plan")
-    for row in training.get("centres", ()):
-        if row.get("data") == sealed([plan, row["centre"], cohort.sha256]):
-            rule = "must not be a file the model was trained on"
-            raise _refused("the cohort", [Fault(None, None, rule, cohort.name, "give patients it has not seen")])
+    if any(row.get("data") == sealed([plan, cohort.sha256]) for row in training.get("centres", ())):
+        rule = "must not be a file the model was trained on"
+        raise _refused("the cohort", [Fault(None, None, rule, cohort.name, "give patients it has not seen")])
 
 
 def _observed(sample: Sample) -> float:
@@ -273,6 +279,7 @@ def _checked(plan: Mapping[str, Any], answers: Mapping[str, Any]) -> dict[str, d
             faults.append(_fault(file, f"{answer['centre']} must answer once", "keep the answer that was given first"))
     for centre in sorted(set(plan["centres"]) - set(found)):
         faults.append(_fault(None, f"no answer of {centre}", "wait for it, or plan anew without it"))
+    faults += from_one_file({centre: [answer["data"]] for centre, answer in found.items()}, "answer again from its own")
     if faults:
         raise _refused("the answers", faults)
     return dict(sorted(found.items()))
@@ -307,6 +314,7 @@ def _is_shaped(answer: Mapping[str, Any], plan: Mapping[str, Any]) -> bool:
         and all(row["low"] in edges and row["high"] in edges and row["low"] < row["high"] for row in table)
         and [0.0, *(row["high"] for row in table)] == [*(row["low"] for row in table), 1.0 if table else 0.0]
         and type(answer["synthetic"]) is bool
+        and type(answer["data"]) is str
     )
 
 

@@ -26,7 +26,11 @@ def test_counts():
     ("causes", "kind", "says"),
     [
         ([], "binary", r"x: none of 9 rows can be used \(left out: 2 gone\)$"),
-        ([0, 2], "survival", r"needs rows with the event; has 0 of 2 \(left out: 2 gone\)$"),
+        (
+            [0, 2],
+            "survival",
+            r"needs rows with the event; has 0 of 2 \(left out: 2 gone\)\. If the file has some, check how",
+        ),
         ([1, 1], "binary", "needs rows without the event; has 0 of 2"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -21,9 +22,10 @@ SECRET = secret_bytes(new_secret())
 
 
 def split_by(cohort, label):
-    """Parts of a cohort by a label of each row."""
+    """Parts of a cohort by a label of each row, each as a file of its own."""
     label = np.asarray(label).astype(str)
-    return {name: cohort.some(np.flatnonzero(label == name)) for name in sorted(set(label.tolist()))}
+    parts = {name: cohort.some(np.flatnonzero(label == name)) for name in sorted(set(label.tolist()))}
+    return {name: replace(part, sha256=f"{cohort.sha256}-{name}") for name, part in parts.items()}
 
 
 @lru_cache(maxsize=1)
@@ -60,6 +62,4 @@ def run(planned, parts):
 
 def with_rows(part, **columns):
     """The same hospital with other cells in some columns."""
-    from dataclasses import replace
-
     return replace(part, frame=part.frame.assign(**columns))

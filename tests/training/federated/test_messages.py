@@ -61,8 +61,7 @@ def test_every_fault_is_told_at_once():
         "1-North.json: must match its own digest",
         "1-South.json: must answer this study's plan",
         "note.json: must be an answer",
-        "no answer of West to round 1",
-        "no answer of South to round 1",
+        "no answer of North, South, West to round 1; wait for it",
     ):
         assert part in text
 
@@ -125,6 +124,57 @@ def test_one_hospital_answers_a_round_once():
     text = refusal({**answers, "again.json": other})
     assert "North must answer round 1 once" in text
     assert planned.masked
+
+
+def test_one_file_for_two_hospitals_is_seen_whatever_it_is_called():
+    _, asks, answers = two_rounds()
+    parts = {**embedded()[1], "North": embedded()[1]["South"]}
+    text = refusal(answers_to(asks[0], parts), asks[:1])
+    assert "North and South must not answer from one and the same file" in text
+    assert "start a new study, with a new secret" in text
+    assert "East" not in text
+    later = {name: one for name, one in answers.items() if name[0] == "0"} | answers_to(asks[1], parts)
+    text = refusal(later)
+    assert "North and South must not answer from one and the same file" in text
+    assert "the data of North must stay the same in every round" in text
+
+
+@pytest.mark.parametrize(
+    ("others", "words", "unsaid"),
+    [
+        (["West"], "must use the same secret: not so West in round 0; answer again with the shared secret", "East"),
+        (
+            ["South", "West"],
+            "it differs between (East in round 0, North in round 0) and (South in round 0, West in round 0); agree",
+            "not so",
+        ),
+    ],
+)
+def test_who_has_another_secret_is_named_and_can_answer_again(others, words, unsaid):
+    _, asks, answers = two_rounds()
+    right = {name: one for name, one in answers.items() if name[0] == "0"}
+    wrong = answers_to(asks[0], {name: embedded()[1][name] for name in others}, bytes(32))
+    text = refusal({**right, **wrong}, asks[:1])
+    assert words in text
+    assert unsaid not in text
+    assert check_answers(asks[:1], right), "the answer with the shared secret is taken in place of the other"
+
+
+def test_who_changes_the_secret_in_a_later_round_is_named_with_the_round():
+    _, asks, answers = two_rounds()
+    wrong = answers_to(asks[1], {"East": embedded()[1]["East"]}, bytes(32))
+    assert "not so East in round 1" in refusal({**answers, **wrong})
+
+
+def test_answers_that_were_given_before_are_asked_for_and_not_waited_for():
+    _, asks, answers = two_rounds()
+    text = refusal({name: one for name, one in answers.items() if name[0] == "1"})
+    assert text.count("no answer of") == 1
+    assert "no answer of East, North, South, West to round 0; give it, too: combine needs the answers of every" in text
+    assert "wait for it" not in text
+    one = {name: one for name, one in answers.items() if name == "0-North.json"}
+    assert "give it, too" in refusal(one), "a later round was asked, so that all have answered this one"
+    assert "wait for it" in refusal(one, asks[:1])
 
 
 def test_an_ask_is_read_only_whole():

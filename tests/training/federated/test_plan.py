@@ -82,10 +82,13 @@ def test_every_fault_of_a_plan_is_told_at_once():
         assert word in text
 
 
-@pytest.mark.parametrize("centres", [["B", "A", "C"], ["A", "A", "B"], ["A", "B", ""], "ABC", None, [1, 2, 3]])
+@pytest.mark.parametrize(
+    "centres",
+    [["B", "A", "C"], ["A", "A", "B"], ["A", "B", ""], "ABC", None, [1, 2, 3], ["A", "B", "a"], ["A", "A ", "B"]],
+)
 def test_hospitals_are_different_sorted_names(centres):
     plan = dict(study("efs", "ridge_cox", CENTRES).plan)
-    assert "centres must be different names" in refusals(plan | {"centres": centres})
+    assert "centres must be different names; name each hospital once" in refusals(plan | {"centres": centres})
 
 
 def test_two_hospitals_cannot_hide_from_each_other():

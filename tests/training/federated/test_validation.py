@@ -137,6 +137,7 @@ def test_a_survival_model_is_judged_at_its_horizon(judged):
     answers = {k: by_post(validation_answer(plan, bundle, p, k, force_horizon=True)) for k, p in parts.items()}
     result = validation_result(plan, answers)
     assert result["auc_bounds"] is None
+    assert result["model"]["horizon_months"] == 12
     assert set(result["summary"]) == {"c_index", "observed_expected", "calibration_slope"}
     assert 0.2 < result["observed_expected"]["ratio"] < 5
     assert cohort.synthetic
@@ -150,7 +151,7 @@ def test_small_hospitals_and_other_models_are_refused(judged):
         validation_answer(plan, open_bundle(shipped("efs")), parts["A"], "A")
     with pytest.raises(UsageError, match="no hospital 'D'"):
         validation_answer(plan, bundle, parts["A"], "D")
-    for centres in (("A",), ("A", "A"), ("A", "")):
+    for centres in (("A",), ("A", "A"), ("A", ""), ("A", "B", "b")):
         with pytest.raises(UsageError, match="two different hospitals"):
             validation_plan(bundle, centres)
 
@@ -194,6 +195,7 @@ def test_every_fault_of_the_answers_is_told_at_once(judged):
         {"table": [{"low": 0.0, "high": 0.4, "with_event": 9, "without_event": 9, "expected": 3.0}]},
         {"table": [{"low": 0.0, "high": 1.0, "with_event": -1, "without_event": 9, "expected": 3.0}]},
         {"synthetic": None},
+        {"data": ["a", "list"]},
     ],
 )
 def test_numbers_of_another_kind_are_refused(judged, fields):
@@ -201,6 +203,14 @@ def test_numbers_of_another_kind_are_refused(judged, fields):
     changed = {**answers, "A.json": with_digest({**answers["A.json"], **fields})}
     with pytest.raises(DataError, match="finite numbers of the kind"):
         validation_result(plan, changed)
+
+
+def test_one_file_for_two_hospitals_is_seen(judged):
+    bundle, _, parts, plan, answers = judged
+    twice = {**answers, "B.json": by_post(validation_answer(plan, bundle, parts["A"], "B"))}
+    with pytest.raises(DataError, match="A and B must not answer from one and the same file") as caught:
+        validation_result(plan, twice)
+    assert "secret" not in str(caught.value)
 
 
 def test_a_hospital_answers_once_and_a_changed_plan_is_refused(judged):
@@ -215,7 +225,16 @@ def test_a_hospital_answers_once_and_a_changed_plan_is_refused(judged):
         None,
         *(
             with_digest({**plan, **fields})
-            for fields in ({"riskml": "9"}, {"centres": 5}, {"cuts": ["a"]}, {"model": None}, {"seed": "0"}, {"x": 1})
+            for fields in (
+                {"riskml": "9"},
+                {"centres": 5},
+                {"cuts": ["a"]},
+                {"model": None},
+                {"model": {**plan["model"], "horizon_months": "12"}},
+                {"model": {**plan["model"], "hint": 1}},
+                {"seed": "0"},
+                {"x": 1},
+            )
         ),
     ):
         with pytest.raises(DataError):
