@@ -21,7 +21,6 @@ from sksurv.nonparametric import kaplan_meier_estimator
 
 import riskml
 from riskml.cohort.checks.run import run_checks
-from riskml.resources import folder
 
 table = Path(os.environ.get("RISKML_DATA", ".")) / "target_aall0232" / "aall0232.csv"
 if not table.is_file():
