@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 def say(message: str) -> None:
-    """Progress goes to standard error, so that results can be piped."""
+    """Progress goes to standard error, so that results can be piped; in one log both stand in their order."""
+    sys.stdout.flush()
     print(message, file=sys.stderr, flush=True)
 
 

@@ -125,8 +125,8 @@ def test_own_event_set(cohort):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("icans_grade\n0\n0\n", r"icans needs rows with the event; has 0 of 2\. If the file has some"),
-        ("icans_grade\n1\n2\n", r"icans needs rows without the event; has 0 of 2\. If the file has some"),
+        ("icans_grade\n0\n0\n", r"icans needs rows with the event; has 0 of 2; if there should be some"),
+        ("icans_grade\n1\n2\n", r"icans needs rows without the event; has 0 of 2; if there should be some"),
         ("icans_grade,age\n,1\n,2\n", r"icans: none of 2 rows can be used \(left out: 2 outcome not known\)"),
         ("icans_grade,age\n,1\n0,2\n", r"has 0 of 1 \(left out: 1 outcome not known\)"),
     ],

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from riskml.errors import NotEstimableError
 
-CODING = "If the file has some, check how the column is coded (riskml features COLUMN)"
+CODING = "if there should be some, look at how they are coded"
 
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -98,9 +98,9 @@ class Target:
         if n == 0:
             raise NotEstimableError(f"{self.name}: none of {n_file_rows:,} rows can be used{left_out}")
         if self.n_events == 0:
-            raise NotEstimableError(f"{self.name} needs rows with the event; has 0 of {n:,}{left_out}. {CODING}")
+            raise NotEstimableError(f"{self.name} needs rows with the event; has 0 of {n:,}{left_out}; {CODING}")
         if self.kind == "binary" and self.n_events == n:
-            raise NotEstimableError(f"{self.name} needs rows without the event; has 0 of {n:,}{left_out}. {CODING}")
+            raise NotEstimableError(f"{self.name} needs rows without the event; has 0 of {n:,}{left_out}; {CODING}")
 
 
 @dataclass(slots=True)

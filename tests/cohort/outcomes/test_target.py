@@ -29,7 +29,7 @@ def test_counts():
         (
             [0, 2],
             "survival",
-            r"needs rows with the event; has 0 of 2 \(left out: 2 gone\)\. If the file has some, check how",
+            r"needs rows with the event; has 0 of 2 \(left out: 2 gone\); if there should be some, look at how",
         ),
         ([1, 1], "binary", "needs rows without the event; has 0 of 2"),
     ],

@@ -299,7 +299,7 @@ def test_no_death_is_said_and_the_rest_is_there():
     columns = patients({"R/R": [(5, "relapse")] * 6 + [(20, "none")] * 6, "CR-MRDneg": [(20, "none")] * 12})
     part = survival(cohort_of(**columns, os_time=columns["efs_time"], os_event=np.zeros(24)))
     assert any(
-        why == "Overall survival: overall_survival needs rows with the event; has 0 of 24" for why in part.missing
+        why.startswith("Overall survival: overall_survival needs rows with the event; has 0") for why in part.missing
     )
     assert cell(table_of(part, "efs"), "R/R", "12 months", CLASS).startswith("50.0 % ± 14.4 %")
     # relapse is all there is: no table of other first events
