@@ -100,7 +100,9 @@ def _unknown_columns(names: Sequence[str], dictionary: Dictionary) -> Iterator[F
     for name in names[:MOST_UNKNOWN]:
         if (meant := dictionary.other_unit(name)) is not None:
             own = f"what stands in brackets must be a unit of {meant.name}"
-            yield Fault(None, name, own, None, f"write {', '.join(meant.quantity.spellings[:4])}, or {ways}")
+            units = ", ".join(meant.quantity.spellings[:4])
+            # "mrd (day 29)" is not to become the baseline by way of another word in its brackets.
+            yield Fault(None, name, own, None, f"if one was meant, write {units}; if a day or a method, {ways}")
             continue
         nearest = dictionary.nearest(name)
         yield Fault(None, name, rule, None, f"rename it (the nearest known name is {nearest}), {ways}")

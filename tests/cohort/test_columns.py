@@ -37,7 +37,9 @@ def test_numbers_in_the_canonical_unit():
 def test_a_known_name_with_an_unknown_unit_is_told_the_units():
     (fault,) = find_sources(("age", "cd19 (mg)"), ColumnMap({}), DICTIONARY)[1]
     assert fault.rule == "what stands in brackets must be a unit of cd19"
-    assert "10*9/L" in fault.remedy
+    assert fault.remedy.startswith("if one was meant, write 10*9/L")
+    (later,) = find_sources(("age", "mrd (day 29)"), ColumnMap({}), DICTIONARY)[1]
+    assert "if a day or a method, map it" in later.remedy
     (other,) = find_sources(("age", "colour (mg)"), ColumnMap({}), DICTIONARY)[1]
     assert other.rule == "must be a variable of the dictionary"
 
